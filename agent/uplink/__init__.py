@@ -1,0 +1,1 @@
+"""Enrolment, outbox and client."""

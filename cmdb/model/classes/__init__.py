@@ -1,0 +1,1 @@
+"""Every class and relation, once."""

@@ -1,0 +1,1 @@
+"""Ledger, View and Desk."""

@@ -1,0 +1,1 @@
+"""Tokens, certificate authority, revocation."""

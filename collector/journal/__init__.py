@@ -1,0 +1,1 @@
+"""What was received and not yet reconciled."""

@@ -1,0 +1,1 @@
+"""What is owned against what is used."""

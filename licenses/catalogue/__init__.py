@@ -1,0 +1,1 @@
+"""Products by the names inventories show."""

@@ -1,0 +1,1 @@
+"""Values in their normal form."""
