@@ -1,0 +1,138 @@
+"""What was said, in the product's own words: neither protobuf nor a file format is known here.
+
+An observation comes in sections. A section that is absent was not looked at; one that is empty
+was looked at, and there was nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Source:
+    """Who speaks: a kind of source and one instance of it."""
+
+    kind: str
+    instance: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RecordKey:
+    """Names all that one source says about one thing."""
+
+    source: Source
+    scope: str
+    native_key: str
+
+
+class SectionKind(Enum):
+    """The parts of an observation, each with its own history. The numbers are stored."""
+
+    HEAD = 0
+    """Class and parent."""
+    COMPUTER = 1
+    OPERATING_SYSTEM = 2
+    ATTRIBUTES = 3
+    INTERFACES = 4
+    DISKS = 5
+    COMPONENTS = 6
+    PROGRAMS = 7
+    SERVICES = 8
+    CONNECTIONS = 9
+    USERS = 10
+    LICENCE_EVIDENCE = 11
+    RELATIONS = 12
+
+
+SCALARS = (SectionKind.COMPUTER, SectionKind.OPERATING_SYSTEM, SectionKind.ATTRIBUTES)
+"""Sections that are claims about attributes: one object of values by name."""
+
+
+class Extent(Enum):
+    """How much of a section was looked at."""
+
+    FULL = "full"
+    PARTIAL = "partial"
+    """Scalars that are not named keep their word."""
+    UNCHANGED = "unchanged"
+    NOT_COLLECTED = "not collected"
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """Installed programs of one package system, one entry text each.
+
+    An entry is name, version, architecture and publisher, parted by tabs, trailing empty ones
+    left out. `installed_days` is empty or as long as `entries`; days since 1970, 0 for unknown.
+    """
+
+    package_system: str
+    entries: tuple[str, ...]
+    installed_days: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One part of an observation.
+
+    `value` is an object for the head and scalars, a list of objects for the others, a tuple of
+    Programs for programs, and None where nothing travelled.
+    """
+
+    extent: Extent
+    value: Json | tuple[Programs, ...] = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One source's account of one thing at one time."""
+
+    key: RecordKey
+    observed_at: datetime
+    received_at: datetime
+    full: bool
+    """True: what is not here is no longer said by this source."""
+    sections: Mapping[SectionKind, Section]
+    run: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvent:
+    """The start or the end of a run."""
+
+    run: str
+    source: Source
+    scope: str
+    event: str
+    """start or end."""
+    state: str | None
+    """complete, partial or failed; on the end only."""
+    covers_all: bool
+    prefixes: tuple[str, ...]
+    at: datetime
+    received_at: datetime
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A person's word about identity."""
+
+    act: str
+    """same or different."""
+    records: tuple[RecordKey, ...]
+    at: datetime
+    received_at: datetime
+    by: str = ""
+    note: str = ""
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+Statement = Observation | RunEvent | Decision
