@@ -59,6 +59,8 @@ class StoredSection:
     """BLAKE2b-128 of the body."""
     observed_at: datetime
     """Since when it says this, by the observer's clamped clock."""
+    confirmed_at: datetime
+    """When it last said this whole, changed or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ class RecordRow:
     first_at: datetime
     seen_at: datetime
     """Newest observation, changed or not."""
+    full_at: datetime | None
+    """Newest observation that told all; what was said before it and not in it no longer holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +147,6 @@ class Projection:
     macs: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
     edges: tuple[Edge, ...] = ()
-    releases: bytes = b""
-    """Packed ids of what is installed, ascending."""
     stale_at: datetime | None = None
     """When time alone may change the projection."""
 
@@ -238,8 +240,11 @@ class Ledger(Protocol):
         """The record of that key, if anything was ever said under it."""
         ...
 
-    def heard(self, key: RecordKey, observed_at: datetime) -> RecordRow:
-        """Finds or makes the record, and notes that it was heard."""
+    def heard(self, key: RecordKey, observed_at: datetime, *, full: bool) -> RecordRow:
+        """Finds or makes the record, notes that it was heard, and returns it as it was before.
+
+        A new record has its first and last hearing at `observed_at` and was never told whole.
+        """
         ...
 
     def records(self, ids: Iterable[RecordId]) -> dict[RecordId, RecordRow]:
@@ -251,7 +256,14 @@ class Ledger(Protocol):
         ...
 
     def put_section(self, record: RecordId, kind: SectionKind, section: StoredSection) -> None:
-        """Makes this the current word; the one before becomes past."""
+        """Makes this the current word; the one before becomes past.
+
+        For programs the index of who has what installed follows.
+        """
+        ...
+
+    def confirm(self, record: RecordId, kind: SectionKind, at: datetime) -> None:
+        """Notes that the current word was said again, whole, at a later time."""
         ...
 
     def put_late(self, record: RecordId, kind: SectionKind, section: StoredSection) -> None:
@@ -268,6 +280,10 @@ class Ledger(Protocol):
 
     def set_identifiers(self, record: RecordId, identifiers: frozenset[Identifier]) -> None:
         """Replaces them."""
+        ...
+
+    def all_records(self) -> Iterator[RecordRow]:
+        """Every record, by source, scope and native key."""
         ...
 
     def holders(self, identifier: Identifier, limit: int) -> tuple[RecordId, ...]:
@@ -302,6 +318,23 @@ class Ledger(Protocol):
         """Gives every entry its release id and packs them, ascending, with their days."""
         ...
 
+    def difference(
+        self, before: bytes, after: bytes
+    ) -> tuple[tuple[Installed, ...], tuple[Installed, ...]]:
+        """What came and what went between two packed sets of programs, by name."""
+        ...
+
+    def unpack(self, packed: bytes) -> tuple[tuple[Installed, int], ...]:
+        """Programs of a packed set with their day of installation, by name."""
+        ...
+
+    def erase_scope(self, scope: str) -> int:
+        """Removes every record of a scope with all that was said, links and runs; says how many.
+
+        The one exception to "nothing is lost": for the sample estate and for people's rights.
+        """
+        ...
+
     def applied(self) -> int:
         """Journal sequence up to which everything is in the store."""
         ...
@@ -320,6 +353,18 @@ class View(Protocol):
 
     def put(self, asset: AssetId, projection: Projection) -> None:
         """Makes this the projection of the asset, parts, edges and search included."""
+        ...
+
+    def touch(self, asset: AssetId, last_seen: datetime) -> None:
+        """Notes that the asset was seen again; nothing else about it changed."""
+        ...
+
+    def part(self, asset: AssetId, local: str) -> AssetId | None:
+        """The id of a part, by its name inside the asset."""
+        ...
+
+    def revive(self, asset: AssetId) -> None:
+        """Lets an id that became an alias stand for itself again."""
         ...
 
     def drop(self, asset: AssetId, into: AssetId | None) -> None:

@@ -72,4 +72,15 @@ GROUP = CIClass(
     keys=_NATIVE,
 )
 
-CLASSES = (SERVICE, BUSINESS_SERVICE, GROUP)
+APPLICATION = CIClass(
+    name="Application",
+    plural="Applications",
+    summary="A program that uses services and offers none, inside the machine it runs on",
+    symbol="application",
+    attributes=(
+        Attribute("name", _TEXT, "Process", MEASURED, normal="name", searched=True, column=True),
+        Attribute("process", _TEXT, "Process", MEASURED),
+    ),
+)
+
+CLASSES = (SERVICE, APPLICATION, BUSINESS_SERVICE, GROUP)

@@ -1,0 +1,101 @@
+"""How instants, JSON and bodies are written into SQLite."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from array import array
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, cast
+
+from cmdb.model.observation import Json
+
+if TYPE_CHECKING:
+    import zstandard
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_MAX_BODY_BYTES = 64 * 1024 * 1024
+_SHORTEST_DICTIONARY = 8
+"""Bytes; the library refuses shorter ones."""
+
+
+def to_micros(at: datetime) -> int:
+    """Microseconds since 1970."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """The instant, aware, in UTC."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+def canonical(value: Json) -> bytes:
+    """JSON that is the same for equal values: sorted keys, no spaces, UTF-8."""
+    return json.dumps(
+        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+    ).encode("utf-8", "surrogatepass")
+
+
+def parse(body: bytes | str) -> Json:
+    """The value that canonical() wrote."""
+    return cast("Json", json.loads(body))
+
+
+def digest(body: bytes) -> bytes:
+    """BLAKE2b-128: tells whether a body changed."""
+    return hashlib.blake2b(body, digest_size=16).digest()
+
+
+def compress(body: bytes, against: bytes = b"") -> bytes:
+    """The body as zstd, or as its difference from another body."""
+    import zstandard
+
+    return zstandard.ZstdCompressor(
+        level=3, dict_data=_dictionary(against), write_content_size=True
+    ).compress(body)
+
+
+def decompress(packed: bytes, against: bytes = b"") -> bytes:
+    """The body that compress() packed."""
+    import zstandard
+
+    return zstandard.ZstdDecompressor(dict_data=_dictionary(against)).decompress(
+        packed, max_output_size=_MAX_BODY_BYTES
+    )
+
+
+def _dictionary(raw: bytes) -> zstandard.ZstdCompressionDict | None:
+    if len(raw) < _SHORTEST_DICTIONARY:
+        return None
+    import zstandard
+
+    return zstandard.ZstdCompressionDict(raw, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+
+
+def pack_releases(installed: dict[int, int]) -> bytes:
+    """Release ids ascending as differences, then their days; both little endian.
+
+    Args:
+        installed: Day of installation since 1970 by release id, 0 for unknown.
+    """
+    ids = sorted(installed)
+    steps = array("I", (b - a for a, b in zip([0, *ids], ids, strict=False)))
+    days = array("H", (min(installed[i], 65_535) for i in ids))
+    known = days.tobytes() if any(days) else b""
+    return len(ids).to_bytes(4, "little") + steps.tobytes() + known
+
+
+def unpack_releases(body: bytes) -> dict[int, int]:
+    """What pack_releases() packed; nothing for an empty body."""
+    if not body:
+        return {}
+    count = int.from_bytes(body[:4], "little")
+    steps, days = array("I"), array("H")
+    steps.frombytes(body[4 : 4 + 4 * count])
+    days.frombytes(body[4 + 4 * count :])
+    installed, current = {}, 0
+    for place, step in enumerate(steps):
+        current += step
+        installed[current] = days[place] if days else 0
+    return installed

@@ -1,0 +1,108 @@
+"""Opens SQLite files the one way, and translates what SQLite says into the store's errors."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from cmdb.store.port import StoreError, StoreForeign, StoreFull, StoreUnavailable
+
+Migration = str
+"""One numbered step of a schema; its number is its place in the tuple, from 1."""
+
+_BUSY_MS = 10_000
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turns an error of SQLite into one of the store's, naming the file."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _translate(error, path) from error
+
+
+def _translate(error: sqlite3.Error, path: Path) -> StoreError:
+    code = getattr(error, "sqlite_errorname", "")
+    if code == "SQLITE_FULL" or "disk is full" in str(error):
+        return StoreFull(f"no room on the disk of {path}: free some and try again")
+    if code == "SQLITE_NOTADB":
+        return StoreForeign(f"{path} is not a store of Stocktake")
+    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN", "SQLITE_IOERR")):
+        return StoreUnavailable(f"{path} cannot be used now: {error}")
+    return StoreError(f"{path}: {error}")
+
+
+def open_file(
+    path: Path, application_id: int, migrations: Sequence[Migration], *, readonly: bool
+) -> sqlite3.Connection:
+    """A connection in WAL mode, its schema brought up to date unless it only reads.
+
+    Raises:
+        StoreForeign: Another program's file, or a schema newer than this version knows.
+        StoreUnavailable: It is not there, or is locked.
+    """
+    with translated(path):
+        if readonly:
+            connection = _open_readonly(path)
+        else:
+            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            path.chmod(0o600)
+        connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        try:
+            _check(connection, path, application_id, len(migrations), readonly=readonly)
+            if not readonly:
+                _prepare(connection, application_id, migrations)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _open_readonly(path: Path) -> sqlite3.Connection:
+    if not path.exists():
+        raise StoreUnavailable(f"there is no {path}: start the server once, or name the home")
+    # Not mode=ro: a reader of a WAL file must be able to make its -shm file.
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    connection.execute("PRAGMA query_only=ON")
+    return connection
+
+
+def _check(
+    connection: sqlite3.Connection, path: Path, application_id: int, known: int, *, readonly: bool
+) -> None:
+    found = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if tables and found != application_id:
+        raise StoreForeign(f"{path} belongs to another program; name another home")
+    if version > known:
+        raise StoreForeign(
+            f"{path} has schema {version}, this version knows {known}: use a newer Stocktake"
+        )
+    if readonly and version < known:
+        raise StoreUnavailable(f"{path} has an older schema; start the server once to migrate it")
+
+
+def _prepare(
+    connection: sqlite3.Connection, application_id: int, migrations: Sequence[Migration]
+) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == 0:
+        connection.execute("PRAGMA page_size=8192")
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    for number, step in enumerate(migrations[version:], start=version + 1):
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {step} PRAGMA user_version={number};"
+            f" PRAGMA application_id={application_id}; COMMIT;"
+        )

@@ -1,0 +1,152 @@
+"""Finding assets: by id, by name, and by search with stable pages."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+
+from cmdb.model.classes import CLASSES
+from cmdb.store.port import AssetId, AssetRow, Page, Search, StoreError, UnknownAsset
+from cmdb.store.sqlite import rows
+from cmdb.store.sqlite.schema import COLUMNS
+
+SORTED_BY = (*COLUMNS, "cls", "state", "scope", "first_seen", "last_seen", "id")
+_ID = re.compile(r"(?:ci-)?(\d{1,15})", re.IGNORECASE)
+_SHOWN_CANDIDATES = 5
+
+
+class BadSearch(StoreError, ValueError):
+    """The search names something that is not there; the message says what there is."""
+
+
+def by_id(db: sqlite3.Connection, asset: AssetId) -> AssetRow | None:
+    """The asset with that id or alias."""
+    alias = db.execute("SELECT new FROM alias WHERE old=?", (asset,)).fetchone()
+    row = db.execute(rows.SELECT + "WHERE a.id=?", (alias[0] if alias else asset,)).fetchone()
+    if row is None:
+        return None
+    found = rows.read(row)
+    olds = db.execute("SELECT old FROM alias WHERE new=? ORDER BY old", (found.id,)).fetchall()
+    if not olds:
+        return found
+    return replace(found, aliases=tuple(AssetId(old[0]) for old in olds))
+
+
+def by_name(db: sqlite3.Connection, text: str) -> AssetRow:
+    """The asset that an id, a name or a qualified name means."""
+    if match := _ID.fullmatch(text.strip()):
+        found = by_id(db, AssetId(int(match[1])))
+        if found is not None:
+            return found
+    named = db.execute(
+        f"{rows.SELECT} WHERE a.hidden=0 AND (a.name=?1 OR a.fqdn=?1) ORDER BY"
+        " a.parent IS NOT NULL, a.id LIMIT ?2",
+        (text.strip(), _SHOWN_CANDIDATES + 1),
+    ).fetchall()
+    whole = [row for row in named if row[4] is None] or named
+    if len(whole) == 1:
+        return by_id(db, AssetId(whole[0][0])) or rows.read(whole[0])
+    if not whole:
+        raise UnknownAsset(f"no asset is called {text!r}; 'stocktake assets {text}' searches")
+    shown = ", ".join(f"ci-{row[0]} ({row[1]}, {row[5]})" for row in whole[:_SHOWN_CANDIDATES])
+    raise UnknownAsset(f"{text!r} means several assets: {shown}; name one by its id")
+
+
+def class_filter(cls: str | None) -> tuple[str, list[object]]:
+    """SQL that keeps a class and those that extend it."""
+    if cls is None:
+        return "", []
+    names = [declared.name for declared in CLASSES if cls in declared.lineage()]
+    if not names:
+        known = ", ".join(declared.name for declared in CLASSES)
+        raise BadSearch(f"there is no class {cls!r}; there are {known}")
+    return f"AND a.cls IN ({','.join('?' * len(names))})", list(names)
+
+
+def page(db: sqlite3.Connection, search: Search) -> Page:
+    """One page, in an order that no change of other assets upsets."""
+    where, values = _where(search)
+    column, descending = search.order.lstrip("-"), search.order.startswith("-")
+    if column not in SORTED_BY:
+        raise BadSearch(f"cannot sort by {column!r}; there are {', '.join(SORTED_BY)}")
+    total = db.execute(f"SELECT count(*) FROM asset a WHERE {where}", values).fetchone()[0]
+    # NULLs sort as the empty text, so that a cursor can stand on one.
+    key = f"coalesce(a.{column}, '')"
+    direction, beyond = ("DESC", "<") if descending else ("ASC", ">")
+    if search.after:
+        last, last_id = _cursor(search.after)
+        where += f" AND ({key} {beyond} ? OR ({key} = ? AND a.id > ?))"
+        values += [last, last, last_id]
+    found = db.execute(
+        f"SELECT a.id, {key} FROM asset a WHERE {where} ORDER BY {key} {direction}, a.id LIMIT ?",
+        [*values, search.limit + 1],
+    ).fetchall()
+    shown = found[: search.limit]
+    cursor = _make_cursor(*shown[-1]) if len(found) > search.limit else None
+    return Page(tuple(_rows(db, [row[0] for row in shown])), cursor, total)
+
+
+def _rows(db: sqlite3.Connection, ids: list[int]) -> Iterator[AssetRow]:
+    marks = ",".join("?" * len(ids))
+    found = {row[0]: row for row in db.execute(f"{rows.SELECT} WHERE a.id IN ({marks})", ids)}
+    return (rows.read(found[asset]) for asset in ids)
+
+
+def _where(search: Search) -> tuple[str, list[object]]:
+    clauses, values = ["a.hidden=0"], list[object]()
+    class_sql, class_values = class_filter(search.cls)
+    if class_sql:
+        clauses.append(class_sql.removeprefix("AND "))
+        values += class_values
+    elif not search.parts:
+        clauses.append("a.parent IS NULL")
+    if search.source_kind:
+        clauses.append("(',' || a.kinds || ',') LIKE ? ESCAPE '\\'")
+        values.append(f"%,{_like(search.source_kind)},%")
+    for column, wanted in _equal(search):
+        clauses.append(f"a.{column}=?")
+        values.append(wanted)
+    if words := _match(search.text):
+        clauses.append("a.id IN (SELECT rowid FROM words WHERE words MATCH ?)")
+        values.append(words)
+    return " AND ".join(clauses), values
+
+
+def _equal(search: Search) -> Iterator[tuple[str, str]]:
+    for column, wanted in (("state", search.state), ("scope", search.scope)):
+        if wanted:
+            yield column, wanted
+    for attribute, wanted in search.where:
+        if attribute not in COLUMNS:
+            raise BadSearch(f"cannot filter by {attribute!r}; there are {', '.join(COLUMNS)}")
+        yield attribute, wanted
+
+
+def _match(text: str) -> str:
+    """Every word as a prefix, quoted: nothing in it is an operator."""
+    quoted = (word.replace('"', '""') for word in text.split()[:16])
+    return " ".join(f'"{word}"*' for word in quoted if re.search(r"\w", word))
+
+
+def _like(text: str) -> str:
+    return re.sub(r"([%_\\])", r"\\\1", text)
+
+
+def _make_cursor(asset: int, key: object) -> str:
+    text = json.dumps([key, asset])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _cursor(text: str) -> tuple[object, int]:
+    try:
+        padded = text + "=" * (-len(text) % 4)
+        key, asset = json.loads(base64.urlsafe_b64decode(padded.encode()))
+        if isinstance(asset, int) and isinstance(key, str | int | float):
+            return key, asset
+    except ValueError as error:
+        raise BadSearch("the cursor is not one that a page gave; start at the first") from error
+    raise BadSearch("the cursor is not one that a page gave; start at the first")

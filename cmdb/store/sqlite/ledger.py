@@ -1,0 +1,452 @@
+"""The embedded ledger: records, their sections with history, links, runs, decisions.
+
+A section's current body stands whole; earlier ones are differences from the version that took
+their place, so that a small change costs a few dozen bytes. A word that comes late is kept as a
+difference from whatever was current then: versions form a tree, each naming its base.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from cmdb.model.observation import (
+    Decision,
+    Json,
+    Programs,
+    RecordKey,
+    RunEvent,
+    SectionKind,
+    Source,
+)
+from cmdb.store.port import (
+    AssetId,
+    Identifier,
+    Installed,
+    LinkRow,
+    RecordId,
+    RecordRow,
+    StoredSection,
+)
+from cmdb.store.sqlite import codec
+from cmdb.store.sqlite.connection import translated
+from cmdb.store.sqlite.names import Names
+from cmdb.store.sqlite.programs import ProgramIndex, describe, described_days
+from cmdb.store.sqlite.transaction import Transaction
+
+_KINDS = 16
+"""Room for section kinds in a section's id, which is record * 16 + kind."""
+
+_RECORD = """SELECT r.id, s.kind, s.instance, c.name, r.native_key, r.first_at, n.at, n.full_at
+  FROM record r JOIN source s ON s.id = r.source JOIN scope c ON c.id = r.scope
+  JOIN seen n ON n.record = r.id """
+_LINK = "SELECT record, asset, rule, evidence, since, decided_at, ended_at FROM link "
+
+
+class SqliteLedger:
+    """See cmdb.store.port.Ledger."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, tx: Transaction) -> None:
+        self._db = connection
+        self._path = path
+        self._tx = tx
+        self._names = Names(connection)
+        self._programs = ProgramIndex(connection)
+        self._next_version: int | None = None
+
+    # Records
+
+    def record(self, key: RecordKey) -> RecordRow | None:
+        """See the port."""
+        with translated(self._path):
+            row = self._db.execute(
+                _RECORD + "WHERE s.kind=? AND s.instance=? AND c.name=? AND r.native_key=?",
+                (key.source.kind, key.source.instance, key.scope, key.native_key),
+            ).fetchone()
+        return _record(row) if row else None
+
+    def heard(self, key: RecordKey, observed_at: datetime, *, full: bool) -> RecordRow:
+        """See the port."""
+        at = codec.to_micros(observed_at)
+        full_at = at if full else None
+        with translated(self._path):
+            before = self.record(key)
+            if before is None:
+                return self._make(key, observed_at, full_at)
+            self._db.execute(
+                "UPDATE seen SET at=max(at, ?1), full_at=CASE WHEN ?2 IS NULL THEN full_at"
+                " ELSE max(coalesce(full_at, ?2), ?2) END WHERE record=?3",
+                (at, full_at, before.id),
+            )
+            if observed_at < before.first_at:
+                self._db.execute("UPDATE record SET first_at=? WHERE id=?", (at, before.id))
+        return before
+
+    def _make(self, key: RecordKey, observed_at: datetime, full_at: int | None) -> RecordRow:
+        at = codec.to_micros(observed_at)
+        cursor = self._db.execute(
+            "INSERT INTO record (source, scope, native_key, first_at) VALUES (?, ?, ?, ?)",
+            (self._names.source(key.source), self._names.scope(key.scope), key.native_key, at),
+        )
+        record = RecordId(int(cursor.lastrowid or 0))
+        self._db.execute("INSERT INTO seen VALUES (?, ?, ?)", (record, at, full_at))
+        return RecordRow(record, key, observed_at, observed_at, None)
+
+    def records(self, ids: Iterable[RecordId]) -> dict[RecordId, RecordRow]:
+        """See the port."""
+        found = {}
+        with translated(self._path):
+            for chunk in _chunks(sorted(set(ids))):
+                marks = ",".join("?" * len(chunk))
+                for row in self._db.execute(_RECORD + f"WHERE r.id IN ({marks})", chunk):
+                    record = _record(row)
+                    found[record.id] = record
+        return found
+
+    def all_records(self) -> Iterator[RecordRow]:
+        """See the port."""
+        with translated(self._path):
+            order = "ORDER BY s.kind, s.instance, c.name, r.native_key"
+            for row in self._db.execute(_RECORD + order):
+                yield _record(row)
+
+    # Sections
+
+    def sections(self, record: RecordId) -> dict[SectionKind, StoredSection]:
+        """See the port."""
+        with translated(self._path):
+            rows = self._db.execute(
+                "SELECT s.id, s.body, s.digest, s.at, c.at FROM section s JOIN confirmed c"
+                " ON c.section = s.id WHERE s.id BETWEEN ? AND ?",
+                (record * _KINDS, record * _KINDS + _KINDS - 1),
+            ).fetchall()
+        return {
+            SectionKind(key % _KINDS): StoredSection(
+                codec.decompress(body), found, codec.from_micros(at), codec.from_micros(confirmed)
+            )
+            for key, body, found, at, confirmed in rows
+        }
+
+    def put_section(self, record: RecordId, kind: SectionKind, section: StoredSection) -> None:
+        """See the port."""
+        key = record * _KINDS + kind.value
+        with translated(self._path):
+            old = self._db.execute(
+                "SELECT s.version, s.at, s.tx, s.digest, s.body, c.at FROM section s"
+                " JOIN confirmed c ON c.section = s.id WHERE s.id=?",
+                (key,),
+            ).fetchone()
+            version = self._version()
+            before = b""
+            if old is not None:
+                before = codec.decompress(old[4])
+                self._remember(key, old, before, base=(version, section.body))
+            self._db.execute(
+                "INSERT OR REPLACE INTO section VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    key,
+                    version,
+                    codec.to_micros(section.observed_at),
+                    self._tx.id,
+                    section.digest,
+                    codec.compress(section.body),
+                ),
+            )
+            self._db.execute(
+                "INSERT OR REPLACE INTO confirmed VALUES (?, ?)",
+                (key, codec.to_micros(section.confirmed_at)),
+            )
+            if kind is SectionKind.PROGRAMS:
+                self._programs.index(record, before, section.body)
+
+    def _remember(
+        self,
+        key: int,
+        old: tuple[int, int, int, bytes, bytes, int],
+        body: bytes,
+        base: tuple[int, bytes],
+    ) -> None:
+        version, at, tx, found, _, confirmed = old
+        self._db.execute(
+            "INSERT INTO past VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                version,
+                key,
+                base[0],
+                at,
+                confirmed,
+                tx,
+                self._tx.id,
+                found,
+                codec.compress(body, base[1]),
+            ),
+        )
+
+    def confirm(self, record: RecordId, kind: SectionKind, at: datetime) -> None:
+        """See the port."""
+        with translated(self._path):
+            self._db.execute(
+                "UPDATE confirmed SET at=max(at, ?) WHERE section=?",
+                (codec.to_micros(at), record * _KINDS + kind.value),
+            )
+
+    def put_late(self, record: RecordId, kind: SectionKind, section: StoredSection) -> None:
+        """See the port."""
+        key = record * _KINDS + kind.value
+        at = codec.to_micros(section.observed_at)
+        with translated(self._path):
+            known = self._db.execute(
+                "SELECT 1 FROM past WHERE section=? AND at=? AND digest=?",
+                (key, at, section.digest),
+            ).fetchone()
+            if known:
+                return
+            current = self._db.execute(
+                "SELECT version, body FROM section WHERE id=?", (key,)
+            ).fetchone()
+            base = (current[0], codec.decompress(current[1])) if current else (0, b"")
+            late = (self._version(), at, self._tx.id, section.digest, b"", at)
+            self._remember(key, late, section.body, base)
+
+    def past(self, record: RecordId, kind: SectionKind) -> Iterator[StoredSection]:
+        """See the port."""
+        key = record * _KINDS + kind.value
+        with translated(self._path):
+            current = self._db.execute(
+                "SELECT version, body FROM section WHERE id=?", (key,)
+            ).fetchone()
+            rows = self._db.execute(
+                "SELECT version, base, at, confirmed, digest, patch FROM past WHERE section=?"
+                " ORDER BY version DESC",
+                (key,),
+            ).fetchall()
+        bodies = {0: b""}
+        if current:
+            bodies[current[0]] = codec.decompress(current[1])
+        earlier = []
+        for version, base, at, confirmed, found, patch in rows:
+            body = codec.decompress(patch, bodies[base])
+            bodies[version] = body
+            earlier.append(
+                StoredSection(body, found, codec.from_micros(at), codec.from_micros(confirmed))
+            )
+        yield from sorted(earlier, key=lambda section: section.observed_at, reverse=True)
+
+    def _version(self) -> int:
+        if self._next_version is None:
+            self._next_version = self._db.execute(
+                "SELECT 1 + max((SELECT coalesce(max(version), 0) FROM section),"
+                " (SELECT coalesce(max(version), 0) FROM past))"
+            ).fetchone()[0]
+        version = self._next_version
+        self._next_version += 1
+        return version
+
+    # Identity
+
+    def identifiers(self, record: RecordId) -> frozenset[Identifier]:
+        """See the port."""
+        with translated(self._path):
+            rows = self._db.execute("SELECT hash FROM identifier WHERE record=?", (record,))
+            return frozenset(Identifier(row[0]) for row in rows)
+
+    def set_identifiers(self, record: RecordId, identifiers: frozenset[Identifier]) -> None:
+        """See the port."""
+        before = self.identifiers(record)
+        with translated(self._path):
+            self._db.executemany(
+                "DELETE FROM identifier WHERE hash=? AND record=?",
+                [(gone, record) for gone in before - identifiers],
+            )
+            self._db.executemany(
+                "INSERT OR IGNORE INTO identifier VALUES (?, ?)",
+                [(new, record) for new in sorted(identifiers - before)],
+            )
+
+    def holders(self, identifier: Identifier, limit: int) -> tuple[RecordId, ...]:
+        """See the port."""
+        with translated(self._path):
+            rows = self._db.execute(
+                "SELECT record FROM identifier WHERE hash=? ORDER BY record LIMIT ?",
+                (identifier, limit),
+            )
+            return tuple(RecordId(row[0]) for row in rows)
+
+    def links(self, records: Iterable[RecordId]) -> dict[RecordId, LinkRow]:
+        """See the port."""
+        found = {}
+        with translated(self._path):
+            for chunk in _chunks(sorted(set(records))):
+                marks = ",".join("?" * len(chunk))
+                for row in self._db.execute(
+                    _LINK + f"WHERE ended_tx IS NULL AND record IN ({marks})", chunk
+                ):
+                    link = _link(row)
+                    found[link.record] = link
+        return found
+
+    def linked(self, asset: AssetId) -> tuple[LinkRow, ...]:
+        """See the port."""
+        with translated(self._path):
+            rows = self._db.execute(
+                _LINK + "WHERE ended_tx IS NULL AND asset=? ORDER BY id", (asset,)
+            )
+            return tuple(_link(row) for row in rows)
+
+    def link_history(self, record: RecordId) -> tuple[LinkRow, ...]:
+        """See the port."""
+        with translated(self._path):
+            rows = self._db.execute(_LINK + "WHERE record=? ORDER BY id", (record,))
+            return tuple(_link(row) for row in rows)
+
+    def set_link(self, link: LinkRow) -> None:
+        """See the port."""
+        evidence = codec.canonical(link.evidence)
+        decided = codec.to_micros(link.decided_at)
+        with translated(self._path):
+            self._db.execute(
+                "UPDATE link SET ended_tx=?, ended_at=? WHERE record=? AND ended_tx IS NULL",
+                (self._tx.id, decided, link.record),
+            )
+            self._db.execute(
+                "INSERT INTO link (record, asset, rule, evidence, since, tx, decided_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    link.record,
+                    link.asset,
+                    link.rule,
+                    codec.compress(evidence),
+                    codec.to_micros(link.since),
+                    self._tx.id,
+                    decided,
+                ),
+            )
+
+    # Runs, decisions, programs
+
+    def add_run(self, event: RunEvent) -> None:
+        """See the port."""
+        body = codec.canonical(
+            {"all": event.covers_all, "prefixes": list(event.prefixes), "reason": event.reason}
+        )
+        with translated(self._path):
+            self._db.execute(
+                "INSERT INTO run (run, source, scope, event, state, body, at, tx)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    event.run,
+                    self._names.source(event.source),
+                    self._names.scope(event.scope),
+                    event.event,
+                    event.state,
+                    body.decode(),
+                    codec.to_micros(event.at),
+                    self._tx.id,
+                ),
+            )
+
+    def add_decision(self, decision: Decision) -> None:
+        """See the port."""
+        records: list[Json] = [
+            [key.source.kind, key.source.instance, key.scope, key.native_key]
+            for key in decision.records
+        ]
+        body = codec.canonical({"records": records, "by": decision.by, "note": decision.note})
+        with translated(self._path):
+            self._db.execute(
+                "INSERT INTO decision (act, body, at, tx) VALUES (?, ?, ?, ?)",
+                (decision.act, body.decode(), codec.to_micros(decision.at), self._tx.id),
+            )
+
+    def intern(self, programs: Sequence[Programs]) -> bytes:
+        """See the port."""
+        with translated(self._path):
+            return self._programs.intern(programs)
+
+    def difference(
+        self, before: bytes, after: bytes
+    ) -> tuple[tuple[Installed, ...], tuple[Installed, ...]]:
+        """See the port."""
+        old, new = codec.unpack_releases(before), codec.unpack_releases(after)
+        with translated(self._path):
+            return (
+                describe(self._db, new.keys() - old.keys()),
+                describe(self._db, old.keys() - new.keys()),
+            )
+
+    def unpack(self, packed: bytes) -> tuple[tuple[Installed, int], ...]:
+        """See the port."""
+        with translated(self._path):
+            return described_days(self._db, codec.unpack_releases(packed))
+
+    def erase_scope(self, scope: str) -> int:
+        """See the port."""
+        with translated(self._path):
+            found = self._db.execute(
+                "SELECT r.id FROM record r JOIN scope c ON c.id = r.scope WHERE c.name=?", (scope,)
+            ).fetchall()
+            for (record,) in found:
+                self._erase(RecordId(record))
+            self._db.execute(
+                "DELETE FROM run WHERE scope IN (SELECT id FROM scope WHERE name=?)", (scope,)
+            )
+        return len(found)
+
+    def _erase(self, record: RecordId) -> None:
+        programs = self.sections(record).get(SectionKind.PROGRAMS)
+        if programs:
+            self._programs.index(record, programs.body, b"")
+        first, last = record * _KINDS, record * _KINDS + _KINDS - 1
+        for table, column in (("past", "section"), ("confirmed", "section"), ("section", "id")):
+            self._db.execute(f"DELETE FROM {table} WHERE {column} BETWEEN ? AND ?", (first, last))
+        for table in ("identifier", "link", "seen"):
+            self._db.execute(f"DELETE FROM {table} WHERE record=?", (record,))
+        self._db.execute("DELETE FROM record WHERE id=?", (record,))
+
+    def applied(self) -> int:
+        """See the port."""
+        with translated(self._path):
+            row = self._db.execute("SELECT value FROM meta WHERE key='applied'").fetchone()
+            return int(row[0]) if row else 0
+
+    def set_applied(self, sequence: int) -> None:
+        """See the port."""
+        with translated(self._path):
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('applied', ?)", (str(sequence),))
+
+    def forget(self) -> None:
+        """Drops what was remembered of a transaction that was rolled back."""
+        self._next_version = None
+        self._names.forget()
+        self._programs.forget()
+
+
+def _record(row: tuple[int, str, str, str, str, int, int, int | None]) -> RecordRow:
+    record, kind, instance, scope, native_key, first_at, seen_at, full_at = row
+    return RecordRow(
+        RecordId(record),
+        RecordKey(Source(kind, instance), scope, native_key),
+        codec.from_micros(first_at),
+        codec.from_micros(seen_at),
+        None if full_at is None else codec.from_micros(full_at),
+    )
+
+
+def _link(row: tuple[int, int, str, bytes, int, int, int | None]) -> LinkRow:
+    record, asset, rule, evidence, since, decided_at, ended_at = row
+    return LinkRow(
+        RecordId(record),
+        AssetId(asset),
+        rule,
+        codec.parse(codec.decompress(evidence)),
+        codec.from_micros(since),
+        codec.from_micros(decided_at),
+        None if ended_at is None else codec.from_micros(ended_at),
+    )
+
+
+def _chunks(ids: Sequence[RecordId], size: int = 500) -> Iterator[Sequence[RecordId]]:
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]

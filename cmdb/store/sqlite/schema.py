@@ -1,0 +1,91 @@
+"""The tables of record.db: ledger and view of one estate. Steps are only ever added.
+
+Instants are microseconds since 1970. Bodies are zstd. The ledger's tables hang on records and
+never on assets, so that join, split and undo move links and nothing else.
+"""
+
+APPLICATION_ID = 0x53544B52  # "STKR"
+
+_LEDGER = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE tx (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL);
+CREATE TABLE source (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, instance TEXT NOT NULL,
+  UNIQUE (kind, instance));
+CREATE TABLE scope (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE record (id INTEGER PRIMARY KEY AUTOINCREMENT, source INTEGER NOT NULL,
+  scope INTEGER NOT NULL, native_key TEXT NOT NULL, first_at INTEGER NOT NULL,
+  UNIQUE (source, scope, native_key));
+CREATE TABLE seen (record INTEGER PRIMARY KEY, at INTEGER NOT NULL, full_at INTEGER);
+CREATE TABLE section (id INTEGER PRIMARY KEY, version INTEGER NOT NULL, at INTEGER NOT NULL,
+  tx INTEGER NOT NULL, digest BLOB NOT NULL, body BLOB NOT NULL);
+CREATE TABLE confirmed (section INTEGER PRIMARY KEY, at INTEGER NOT NULL);
+CREATE TABLE past (version INTEGER PRIMARY KEY, section INTEGER NOT NULL,
+  base INTEGER NOT NULL, at INTEGER NOT NULL, confirmed INTEGER NOT NULL, tx INTEGER NOT NULL,
+  ended_tx INTEGER NOT NULL, digest BLOB NOT NULL, patch BLOB NOT NULL);
+CREATE INDEX past_section ON past (section, at);
+CREATE TABLE identifier (hash INTEGER NOT NULL, record INTEGER NOT NULL,
+  PRIMARY KEY (hash, record)) WITHOUT ROWID;
+CREATE INDEX identifier_record ON identifier (record);
+CREATE TABLE link (id INTEGER PRIMARY KEY AUTOINCREMENT, record INTEGER NOT NULL,
+  asset INTEGER NOT NULL, rule TEXT NOT NULL, evidence BLOB NOT NULL, since INTEGER NOT NULL,
+  tx INTEGER NOT NULL, decided_at INTEGER NOT NULL, ended_tx INTEGER, ended_at INTEGER);
+CREATE INDEX link_record ON link (record);
+CREATE INDEX link_asset ON link (asset) WHERE ended_tx IS NULL;
+CREATE TABLE run (id INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, source INTEGER NOT NULL,
+  scope INTEGER NOT NULL, event TEXT NOT NULL, state TEXT, body TEXT NOT NULL, at INTEGER NOT NULL,
+  tx INTEGER NOT NULL);
+CREATE INDEX run_name ON run (run);
+CREATE TABLE decision (id INTEGER PRIMARY KEY AUTOINCREMENT, act TEXT NOT NULL, body TEXT NOT NULL,
+  at INTEGER NOT NULL, tx INTEGER NOT NULL);
+CREATE TABLE title (id INTEGER PRIMARY KEY AUTOINCREMENT, system TEXT NOT NULL, name TEXT NOT NULL,
+  publisher TEXT NOT NULL, UNIQUE (system, name, publisher));
+CREATE TABLE release (id INTEGER PRIMARY KEY AUTOINCREMENT, hash INTEGER NOT NULL UNIQUE,
+  title INTEGER NOT NULL, version TEXT NOT NULL, architecture TEXT NOT NULL);
+CREATE INDEX release_title ON release (title);
+CREATE TABLE tile (title INTEGER NOT NULL, block INTEGER NOT NULL, body BLOB NOT NULL,
+  PRIMARY KEY (title, block)) WITHOUT ROWID;
+CREATE TABLE change (id INTEGER PRIMARY KEY AUTOINCREMENT, tx INTEGER NOT NULL, at INTEGER NOT NULL,
+  asset INTEGER NOT NULL, what TEXT NOT NULL, body BLOB NOT NULL);
+CREATE INDEX change_asset ON change (asset, id);
+"""
+
+_VIEW = """
+CREATE TABLE asset_id (id INTEGER PRIMARY KEY AUTOINCREMENT);
+CREATE TABLE asset (id INTEGER PRIMARY KEY, cls TEXT NOT NULL, state TEXT NOT NULL,
+  parent INTEGER, local TEXT, scope TEXT NOT NULL, name TEXT COLLATE NOCASE NOT NULL,
+  fqdn TEXT COLLATE NOCASE, vendor TEXT COLLATE NOCASE, model TEXT COLLATE NOCASE,
+  os_name TEXT COLLATE NOCASE, os_version TEXT COLLATE NOCASE, memory_bytes INTEGER,
+  cpu_cores INTEGER, owner TEXT COLLATE NOCASE, location TEXT COLLATE NOCASE,
+  environment TEXT COLLATE NOCASE, first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL,
+  stale_at INTEGER, kinds TEXT NOT NULL, demo INTEGER NOT NULL, hidden INTEGER NOT NULL DEFAULT 0,
+  revision INTEGER NOT NULL, doc BLOB NOT NULL);
+CREATE INDEX asset_name ON asset (name);
+CREATE INDEX asset_fqdn ON asset (fqdn) WHERE fqdn IS NOT NULL;
+CREATE INDEX asset_class ON asset (cls, name);
+CREATE UNIQUE INDEX asset_part ON asset (parent, local) WHERE parent IS NOT NULL;
+CREATE INDEX asset_stale ON asset (stale_at) WHERE stale_at IS NOT NULL;
+CREATE TABLE alias (old INTEGER PRIMARY KEY, new INTEGER NOT NULL);
+CREATE INDEX alias_new ON alias (new);
+CREATE TABLE relation (source INTEGER NOT NULL, type TEXT NOT NULL, target INTEGER NOT NULL,
+  owner INTEGER NOT NULL, at INTEGER NOT NULL, detail TEXT,
+  PRIMARY KEY (source, type, target)) WITHOUT ROWID;
+CREATE INDEX relation_target ON relation (target);
+CREATE INDEX relation_owner ON relation (owner);
+CREATE TABLE address (scope TEXT NOT NULL, address TEXT NOT NULL, asset INTEGER NOT NULL,
+  at INTEGER NOT NULL, PRIMARY KEY (scope, address, asset)) WITHOUT ROWID;
+CREATE INDEX address_asset ON address (asset);
+CREATE TABLE endpoint (asset INTEGER PRIMARY KEY, scope TEXT NOT NULL, address TEXT NOT NULL,
+  protocol TEXT NOT NULL, port INTEGER NOT NULL, resolved INTEGER,
+  UNIQUE (scope, address, protocol, port));
+CREATE INDEX endpoint_resolved ON endpoint (resolved) WHERE resolved IS NOT NULL;
+CREATE VIRTUAL TABLE words USING fts5 (text, tokenize="unicode61 remove_diacritics 2",
+  prefix='2 3');
+"""
+
+MIGRATIONS = (_LEDGER + _VIEW,)
+
+COLUMNS = (
+    "name", "fqdn", "vendor", "model", "os_name", "os_version", "memory_bytes", "cpu_cores",
+    "owner", "location", "environment",
+)  # fmt: skip
+"""Attributes with a column of their own; tests hold them to those declared with `column`."""

@@ -1,0 +1,80 @@
+"""What a projection altered, for the change feed.
+
+Values are compared in normal form: a difference in case or rounding is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from cmdb.model.classes import CLASS_BY_NAME
+from cmdb.model.observation import Json
+from cmdb.store.port import AssetRow, Installed, Projection
+from reconcile.normalise.forms import FORMS
+
+_MOST_LISTED = 200
+"""Programs and parts named in one change; the counts are always whole."""
+
+
+def altered(
+    before: AssetRow | None, parts: Sequence[AssetRow], after: Projection
+) -> dict[str, Json]:
+    """What differs, empty when nothing does.
+
+    Args:
+        before: The asset as it was; None when it is new.
+        parts: Its parts as they were.
+        after: What it is now.
+    """
+    if before is None:
+        return {"class": after.cls}
+    detail: dict[str, Json] = {}
+    values = _values(before, after)
+    if values:
+        detail["attributes"] = values
+    if before.cls != after.cls:
+        detail["class"] = [before.cls, after.cls]
+    if before.state != after.state:
+        detail["state"] = [before.state, after.state]
+    old = {(part.cls, part.name) for part in parts}
+    new = {(part.cls, str(part.attributes.get("name"))) for part in after.parts}
+    for word, names in (("parts_added", new - old), ("parts_removed", old - new)):
+        if names:
+            detail[word] = [f"{cls} {name}" for cls, name in sorted(names)[:_MOST_LISTED]]
+    return detail
+
+
+def programs(come: Sequence[Installed], gone: Sequence[Installed]) -> dict[str, Json]:
+    """What was installed, removed or changed its version."""
+    detail: dict[str, Json] = {}
+    for word, rows in (("programs_added", come), ("programs_removed", gone)):
+        if rows:
+            named: list[Json] = [f"{row.name} {row.version}".strip() for row in rows[:_MOST_LISTED]]
+            detail[word] = {"count": len(rows), "names": named}
+    return detail
+
+
+def _values(before: AssetRow, after: Projection) -> dict[str, Json]:
+    forms = {
+        attribute.name: FORMS[attribute.normal]
+        for attribute in CLASS_BY_NAME[after.cls].all_attributes()
+    }
+    names = sorted({*before.attributes, *after.attributes})
+    found: dict[str, Json] = {}
+    for name in names:
+        old, new = before.attributes.get(name), after.attributes.get(name)
+        if old != new and not _same(forms.get(name), old, new):
+            found[name] = [old, new]
+    return found
+
+
+def _same(form: object, old: Json, new: Json) -> bool:
+    if not callable(form) or old is None or new is None:
+        return False
+    one, two = form(old), form(new)
+    return one is not None and one == two
+
+
+def merged(*details: Mapping[str, Json]) -> dict[str, Json]:
+    """Several details as one."""
+    return {name: value for detail in details for name, value in detail.items()}

@@ -1,0 +1,150 @@
+"""The normal forms in which values are compared, by the name that declarations use.
+
+Two values are the same when their forms are. A form of None says that the value identifies
+nothing and says nothing: empty, or of the wrong type.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+
+from cmdb.model.observation import Json
+from reconcile.normalise import placeholders
+
+Form = str | None
+
+_LEGAL = re.compile(
+    r"[\s,]+(inc|incorporated|corp|corporation|co|company|ltd|limited|gmbh|ag|sa|llc|plc|bv|oy|ab|"
+    r"technologies|computer|computers|systems|international|enterprise)\.?$"
+)
+_MAKERS = {
+    "hewlett-packard": "hp", "hewlett packard": "hp", "hewlett packard enterprise": "hpe",
+    "dell emc": "dell", "asustek": "asus", "asustek computer": "asus", "msft": "microsoft",
+    "international business machines": "ibm",
+}  # fmt: skip
+_LOCAL_BIT = 0x02
+_GIB = 1 << 30
+_ROUNDED_ABOVE = 2 * _GIB
+
+
+def text(value: Json) -> Form:
+    """White space at the ends does not count."""
+    return value.strip() or None if isinstance(value, str) else _other(value)
+
+
+def words(value: Json) -> Form:
+    """Case and runs of white space do not count."""
+    return " ".join(value.casefold().split()) or None if isinstance(value, str) else _other(value)
+
+
+def name(value: Json) -> Form:
+    """Case and a closing dot do not count."""
+    return value.strip().rstrip(".").casefold() or None if isinstance(value, str) else None
+
+
+def host_name(value: Json) -> Form:
+    """A name that means one machine, without its domain; None for names that setup gives to all."""
+    if not isinstance(value, str):
+        return None
+    short = value.strip().casefold().partition(".")[0]
+    return None if short in placeholders.NAMES or _is_address(value) else short
+
+
+def fqdn(value: Json) -> Form:
+    """A name with its domain."""
+    full = name(value)
+    if full is None or "." not in full or full in placeholders.NAMES or _is_address(full):
+        return None
+    return full
+
+
+def vendor(value: Json) -> Form:
+    """Case, legal forms and old names of makers do not count."""
+    form = words(value)
+    while form and (shorter := _LEGAL.sub("", form).rstrip(" ,")) and shorter != form:
+        form = shorter
+    return _MAKERS.get(form, form) if form else None
+
+
+def serial(value: Json) -> Form:
+    """Case and white space do not count; what makers print when none was set is none."""
+    if not isinstance(value, str):
+        return None
+    form = re.sub(r"\s+", "", value).upper()
+    plain = form.strip(".-_*")
+    if form in placeholders.SERIALS or plain in placeholders.SERIALS or len(set(plain)) <= 1:
+        return None
+    return form
+
+
+def bios_uuid(value: Json) -> Form:
+    """The lesser of both byte orders: old SMBIOS and many tools swap the first three fields."""
+    if not isinstance(value, str):
+        return None
+    try:
+        plain = uuid.UUID(value.strip().strip("{}"))
+    except ValueError:
+        return None
+    orders = sorted((str(plain), str(uuid.UUID(bytes=plain.bytes_le))))
+    return None if any(order in placeholders.UUIDS for order in orders) else orders[0]
+
+
+def number(value: Json) -> Form:
+    """Numbers written as texts count as numbers."""
+    try:
+        real = float(value) if isinstance(value, int | float | str) else None
+    except ValueError:
+        return None
+    return None if real is None else f"{real:g}" if real % 1 else str(int(real))
+
+
+def size_bytes(value: Json) -> Form:
+    """Above 2 GiB rounded up to whole GiB: firmware and kernels keep some memory to themselves."""
+    whole = number(value)
+    if whole is None:
+        return None
+    size = int(float(whole))
+    return str(-(-size // _GIB) * _GIB if size > _ROUNDED_ABOVE else size)
+
+
+def instant(value: Json) -> Form:
+    """To the minute: boot times are computed from an uptime and a clock that is set."""
+    return value[:16] if isinstance(value, str) and value else None
+
+
+def mac(value: Json) -> Form:
+    """Twelve hexadecimal digits of an address that one adapter has for life, else None."""
+    if not isinstance(value, str):
+        return None
+    digits = re.sub(r"[^0-9a-f]", "", value.casefold())
+    if len(digits) != 12 or digits in placeholders.MACS:  # noqa: PLR2004 - 48 bits
+        return None
+    if digits.startswith(placeholders.MAC_PREFIXES):
+        return None
+    local = int(digits[:2], 16) & _LOCAL_BIT
+    return None if local and not digits.startswith(placeholders.HYPERVISOR_MACS) else digits
+
+
+def _other(value: Json) -> Form:
+    return str(value).casefold() if isinstance(value, bool | int | float) else None
+
+
+def _is_address(value: str) -> bool:
+    return re.fullmatch(r"[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*", value.strip()) is not None
+
+
+FORMS: dict[str, Callable[[Json], Form]] = {
+    "text": text,
+    "words": words,
+    "name": name,
+    "fqdn": fqdn,
+    "vendor": vendor,
+    "serial": serial,
+    "uuid": bios_uuid,
+    "number": number,
+    "bytes": size_bytes,
+    "instant": instant,
+}
+"""By the name in an attribute's or key's `normal`."""

@@ -1,0 +1,199 @@
+"""From what was said to what is so: the one way into the record.
+
+A group of statements becomes one transaction: records and their sections, then identity for the
+components that they touch, then the projection of every asset that may differ. The state that
+results is a function of the records, whatever the order in which they came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from cmdb.model.observation import (
+    Decision,
+    Extent,
+    Observation,
+    Programs,
+    RunEvent,
+    Section,
+    SectionKind,
+    Statement,
+)
+from cmdb.store.port import Installed, Record, RecordId, StoredSection
+from reconcile import changes
+from reconcile.components import Components
+from reconcile.keys import key_values, references
+from reconcile.sections import OVERLAID, encode, merge, withdrawn
+
+_CATCH_UP = timedelta(hours=20)
+"""Silence after which a mere confirmation weighs the claims again: some may have been stale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a group of statements did."""
+
+    statements: int = 0
+    assets: int = 0
+    """Assets whose projection changed."""
+
+
+@dataclass
+class _Group:
+    """What a group of statements touched so far."""
+
+    changed: set[RecordId] = field(default_factory=set)
+    """Records that say something else now."""
+    confirmed: dict[RecordId, datetime] = field(default_factory=dict)
+    """Records that said the same again."""
+    programs: dict[RecordId, tuple[tuple[Installed, ...], tuple[Installed, ...]]] = field(
+        default_factory=dict
+    )
+
+
+class Pipeline:
+    """Applies statements to a record. One at a time works on one record."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        self._ledger = record.ledger
+        self._view = record.view
+
+    def apply(
+        self, statements: Iterable[Statement], at: datetime, sequence: int | None = None
+    ) -> Applied:
+        """Applies statements in one transaction; either all of it is there afterwards or nothing.
+
+        Args:
+            statements: In the order of the journal.
+            at: The collector's clock: when the last of them arrived.
+            sequence: Place in the journal up to which everything is then applied.
+        """
+        with self._record.transaction(at):
+            group, count = _Group(), 0
+            for statement in statements:
+                self._take(statement, group)
+                count += 1
+            touched = self._settle(group, at)
+            if sequence is not None:
+                self._ledger.set_applied(sequence)
+        return Applied(count, touched)
+
+    def refresh(self, at: datetime, limit: int = 500) -> int:
+        """Projects assets anew whose claims have grown stale by now; says how many."""
+        due = self._view.due(at, limit)
+        if due:
+            with self._record.transaction(at):
+                components = Components(self._record, at)
+                for asset in due:
+                    components.project(asset)
+                components.finish()
+        return len(due)
+
+    def erase_scope(self, scope: str, at: datetime) -> int:
+        """Takes everything a scope's sources said out of the record, and what follows from it."""
+        with self._record.transaction(at):
+            records = [row for row in self._ledger.all_records() if row.key.scope == scope]
+            links = self._ledger.links(row.id for row in records)
+            self._ledger.erase_scope(scope)
+            components = Components(self._record, at)
+            for asset in sorted({link.asset for link in links.values()}):
+                components.project(asset, erased=True)
+            components.finish()
+        return len(records)
+
+    def _take(self, statement: Statement, group: _Group) -> None:
+        if isinstance(statement, Observation):
+            self._observe(statement, group)
+        elif isinstance(statement, RunEvent):
+            self._ledger.add_run(statement)
+        elif isinstance(statement, Decision):
+            self._ledger.add_decision(statement)
+
+    def _observe(self, observation: Observation, group: _Group) -> None:
+        at = min(observation.observed_at, observation.received_at)
+        before = self._ledger.heard(observation.key, at, full=observation.full)
+        known = self._ledger.sections(before.id)
+        overtaken = before.full_at is not None and at < before.full_at
+        changed = not known
+        for kind, section, body in self._statements(observation, set(known)):
+            if section.extent is Extent.UNCHANGED:
+                self._ledger.confirm(before.id, kind, at)
+                continue
+            merged = merge(kind, known.get(kind), section, body, at)
+            if overtaken or (merged.late and merged.changed):
+                self._ledger.put_late(before.id, kind, merged.section)
+            elif merged.changed:
+                self._ledger.put_section(before.id, kind, merged.section)
+                self._note_programs(before.id, kind, known, merged.section.body, group)
+                changed = True
+            else:
+                self._ledger.confirm(before.id, kind, at)
+        if changed:
+            group.changed.add(before.id)
+        else:
+            group.confirmed.setdefault(before.id, before.seen_at)
+
+    def _statements(
+        self, observation: Observation, known: set[SectionKind]
+    ) -> Iterable[tuple[SectionKind, Section, bytes]]:
+        for kind, section in sorted(observation.sections.items(), key=lambda item: item[0].value):
+            if section.extent is not Extent.NOT_COLLECTED:
+                yield kind, section, self._body(kind, section)
+        if observation.full:
+            for kind in sorted(known - observation.sections.keys(), key=lambda kind: kind.value):
+                yield kind, *withdrawn(kind)
+
+    def _body(self, kind: SectionKind, section: Section) -> bytes:
+        if kind in OVERLAID or section.extent is Extent.UNCHANGED:
+            return b""
+        if kind is SectionKind.PROGRAMS:
+            assert isinstance(section.value, tuple)
+            return self._ledger.intern([part for part in section.value if _is_programs(part)])
+        assert not isinstance(section.value, tuple)
+        return encode(section.value)
+
+    def _note_programs(
+        self,
+        record: RecordId,
+        kind: SectionKind,
+        known: Mapping[SectionKind, StoredSection],
+        body: bytes,
+        group: _Group,
+    ) -> None:
+        before = known.get(kind)
+        if kind is SectionKind.PROGRAMS and before is not None:
+            group.programs[record] = self._ledger.difference(before.body, body)
+
+    def _settle(self, group: _Group, at: datetime) -> int:
+        """Identity and projection of whatever the group touched."""
+        components = Components(self._record, at)
+        for record in sorted(group.changed):
+            account = components.account(record)
+            values = frozenset(value.identifier(account.family) for value in key_values(account))
+            before = self._ledger.identifiers(record)
+            after = values | references(account)
+            if before != after:
+                self._ledger.set_identifiers(record, after)
+            components.touch(record, before | after, same=before == after)
+        components.settle()
+        for record, (come, gone) in sorted(group.programs.items()):
+            components.note(record, changes.programs(come, gone))
+        self._confirm(group, components, at)
+        return components.finish()
+
+    def _confirm(self, group: _Group, components: Components, at: datetime) -> None:
+        quiet = {
+            record: seen for record, seen in group.confirmed.items() if record not in group.changed
+        }
+        for record, link in sorted(self._ledger.links(quiet).items()):
+            if at - quiet[record] > _CATCH_UP:
+                components.project(link.asset)
+            else:
+                self._view.touch(link.asset, self._ledger.records([record])[record].seen_at)
+
+
+def _is_programs(part: object) -> bool:
+    return isinstance(part, Programs)

@@ -1,0 +1,117 @@
+"""What is so about one asset: a pure function of its records and the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import cast
+
+from cmdb.model.classes import CLASS_BY_NAME
+from cmdb.model.classes.authority import MEASURED
+from cmdb.model.observation import Json, SectionKind
+from cmdb.store.port import AssetId, Edge, Projection
+from reconcile.account import UNKNOWN_CLASS, Account, addresses
+from reconcile.authority import class_of, turns_stale_at, weigh
+from reconcile.parts import edges_of, parts_of
+
+DEMO_SCOPE = "demo"
+"""Scope of the sample estate; what lies in it is marked wherever it is shown."""
+
+_HOSTED = ("VirtualMachine", "Container")
+Resolved = Mapping[tuple[str, str], AssetId]
+
+
+def project(
+    accounts: Sequence[Account], targets: Sequence[tuple[str, AssetId]], now: datetime
+) -> Projection:
+    """The projection of an asset.
+
+    Args:
+        accounts: Its records, at least one.
+        targets: Type and target of the relations that its records state, as far as the
+            targets are known; "parent" stands for the thing it is part of.
+        now: The clock against which claims grow stale.
+    """
+    ordered = sorted(accounts, key=_trust)
+    cls = class_of(ordered, MEASURED, now) or UNKNOWN_CLASS
+    attributes, stale_at = _attributes(cls, ordered, now)
+    parts = parts_of(ordered)
+    said = _said(cls, targets)
+    return Projection(
+        cls=cls,
+        attributes=attributes,
+        scope=_scope(ordered),
+        state="present",
+        first_seen=min(account.row.first_at for account in ordered),
+        last_seen=max(account.row.seen_at for account in ordered),
+        source_kinds=tuple(sorted({account.row.key.source.kind for account in ordered})),
+        demo=all(account.row.key.scope == DEMO_SCOPE for account in ordered),
+        addresses=_addresses(ordered),
+        macs=_macs(ordered),
+        parts=parts,
+        edges=(*edges_of(ordered, parts), *said),
+        stale_at=stale_at,
+    )
+
+
+def _trust(account: Account) -> tuple[object, ...]:
+    kind = account.row.key.source.kind
+    ranks = [rank.kind for rank in MEASURED.ranks]
+    return (ranks.index(kind) if kind in ranks else len(ranks), kind, account.row.key)
+
+
+def _attributes(
+    cls: str, accounts: Sequence[Account], now: datetime
+) -> tuple[dict[str, Json], datetime | None]:
+    values: dict[str, Json] = {}
+    stale: list[datetime] = []
+    for attribute in CLASS_BY_NAME[cls].all_attributes():
+        claims = [
+            account.claims[attribute.name]
+            for account in accounts
+            if attribute.name in account.claims
+        ]
+        weighed = weigh(attribute, claims, now)
+        if weighed and weighed[0].form is not None:
+            values[attribute.name] = weighed[0].claim.value
+            if len(weighed) > 1:
+                stale += [at for entry in weighed if (at := turns_stale_at(entry))]
+    return values, min(stale, default=None)
+
+
+def _scope(accounts: Sequence[Account]) -> str:
+    """Where it is: the scope of its most trusted account that was heard last."""
+    first = accounts[0]
+    kind = first.row.key.source.kind
+    rivals = [account for account in accounts if account.row.key.source.kind == kind]
+    newest = max(rivals, key=lambda account: (account.row.seen_at, account.row.key))
+    return newest.row.key.scope
+
+
+def _addresses(accounts: Sequence[Account]) -> tuple[tuple[str, str, datetime], ...]:
+    found: dict[tuple[str, str], datetime] = {}
+    for account in accounts:
+        at = account.at.get(SectionKind.INTERFACES, account.said_at)
+        for address in addresses(account):
+            place = (account.row.key.scope, address)
+            found[place] = max(at, found.get(place, at))
+    return tuple((scope, address, at) for (scope, address), at in sorted(found.items()))
+
+
+def _macs(accounts: Sequence[Account]) -> tuple[str, ...]:
+    macs = {
+        cast("str", interface["mac"]).lower()
+        for account in accounts
+        for interface in account.interfaces
+        if isinstance(interface.get("mac"), str) and interface["mac"]
+    }
+    return tuple(sorted(macs))
+
+
+def _said(cls: str, targets: Sequence[tuple[str, AssetId]]) -> tuple[Edge, ...]:
+    parent = "hosted_on" if cls in _HOSTED else "part_of"
+    edges = {
+        Edge(None, parent if type_ == "parent" else type_, target): None
+        for type_, target in targets
+    }
+    return tuple(edges)

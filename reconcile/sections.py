@@ -1,0 +1,149 @@
+"""What a record says after another observation, whatever the order in which they arrive.
+
+Each statement counts at the time it was observed. A whole statement holds until a later whole
+one; a partial one overlays single values until a later whole one. An observation that tells all
+ends whatever was said before it and is not in it. Equal times are settled by content, never by
+arrival. A statement that is overtaken already is history and changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+
+from cmdb.model.observation import SCALARS, Extent, Json, Section, SectionKind
+from cmdb.store.port import StoredSection
+
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""Confirmed then: never said whole."""
+OVERLAID = (*SCALARS, SectionKind.HEAD)
+"""Sections that are one object of values, told whole or in part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What a statement does to a section."""
+
+    section: StoredSection
+    late: bool
+    """True: it is history; the current word stands."""
+    changed: bool
+    """False: the same was said again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """A section of values: those told whole and those overlaid."""
+
+    values: Mapping[str, Json]
+    overlaid: Mapping[str, datetime]
+    """When each value that came in part was said."""
+    whole_digest: str = ""
+
+
+def encode(value: Json) -> bytes:
+    """Canonical JSON."""
+    return json.dumps(
+        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+    ).encode("utf-8", "surrogatepass")
+
+
+def stored(body: bytes, at: datetime, confirmed_at: datetime) -> StoredSection:
+    """A section ready to be kept."""
+    found = hashlib.blake2b(body, digest_size=16).digest()
+    return StoredSection(body, found, at, confirmed_at)
+
+
+def read_values(body: bytes) -> Values:
+    """The values of a section that merge() wrote."""
+    parsed = cast("dict[str, Json]", json.loads(body)) if body else {}
+    overlaid = cast("dict[str, str]", parsed.get("p", {}))
+    return Values(
+        cast("dict[str, Json]", parsed.get("v", {})),
+        {name: datetime.fromisoformat(at) for name, at in overlaid.items()},
+        str(parsed.get("f", "")),
+    )
+
+
+def write_values(values: Values) -> bytes:
+    """The body of a section of values."""
+    body: dict[str, Json] = {"v": dict(values.values)}
+    if values.whole_digest:
+        body["f"] = values.whole_digest
+    if values.overlaid:
+        body["p"] = {name: at.isoformat() for name, at in values.overlaid.items()}
+    return encode(body)
+
+
+def merge(
+    kind: SectionKind, current: StoredSection | None, section: Section, body: bytes, at: datetime
+) -> Merged:
+    """The section after a statement made at `at`.
+
+    Args:
+        kind: Which section.
+        current: What the record says now, if it says anything.
+        section: The statement, full or partial.
+        body: Its canonical form; packed releases for programs.
+        at: When it was observed.
+    """
+    if kind in OVERLAID:
+        told = cast("dict[str, Json]", section.value)
+        if section.extent is Extent.PARTIAL:
+            return _merge_part(current, told, at)
+        return _merge_whole(current, told, at)
+    new = stored(body, at, at)
+    if current is None:
+        return Merged(new, late=False, changed=True)
+    if current.digest == new.digest:
+        return Merged(new, late=at < current.confirmed_at, changed=False)
+    overtaken = (at, new.digest) < (current.confirmed_at, current.digest)
+    return Merged(new, late=overtaken, changed=True)
+
+
+def _merge_whole(current: StoredSection | None, told: dict[str, Json], at: datetime) -> Merged:
+    mark = hashlib.blake2b(encode(cast("Json", told)), digest_size=6).hexdigest()
+    if current is None:
+        return Merged(
+            stored(write_values(Values(told, {}, mark)), at, at), late=False, changed=True
+        )
+    known = read_values(current.body)
+    if (at, mark) < (current.confirmed_at, known.whole_digest):
+        return Merged(
+            stored(write_values(Values(told, {}, mark)), at, at),
+            late=True,
+            changed=mark != known.whole_digest,
+        )
+    kept = {name: said for name, said in known.overlaid.items() if said > at}
+    values = {**told, **{name: known.values[name] for name in kept}}
+    body = write_values(Values(values, kept, mark))
+    return Merged(stored(body, at, at), late=False, changed=body != current.body)
+
+
+def _merge_part(current: StoredSection | None, told: dict[str, Json], at: datetime) -> Merged:
+    known = read_values(current.body) if current else Values({}, {})
+    whole_at = current.confirmed_at if current else NEVER
+    values, overlaid = dict(known.values), dict(known.overlaid)
+    for name, value in told.items():
+        before = overlaid.get(name, whole_at)
+        newer = at > before
+        tied = name in overlaid and at == before and encode(value) > encode(values[name])
+        if newer or tied:
+            values[name], overlaid[name] = value, at
+    body = write_values(Values(values, overlaid, known.whole_digest))
+    if current is not None and body == current.body:
+        late = stored(write_values(Values(told, dict.fromkeys(told, at))), at, at)
+        return Merged(late, late=True, changed=True)
+    since = at if current is None else max(at, current.observed_at)
+    return Merged(stored(body, since, whole_at), late=False, changed=True)
+
+
+def withdrawn(kind: SectionKind) -> tuple[Section, bytes]:
+    """The statement that a source says nothing of this any more."""
+    if kind in OVERLAID:
+        return Section(Extent.FULL, {}), b""
+    return Section(Extent.FULL, None), b"" if kind is SectionKind.PROGRAMS else b"null"
