@@ -60,9 +60,18 @@ class Pipeline:
         self._record = record
         self._ledger = record.ledger
         self._view = record.view
+        self._aside: list[tuple[int, str, str, bytes]] = []
+
+    def set_aside(self, sequence: int, origin: str, reason: str, body: bytes) -> None:
+        """Keeps an entry that cannot be read, together with the next group."""
+        self._aside.append((sequence, origin, reason, body))
 
     def apply(
-        self, statements: Iterable[Statement], at: datetime, sequence: int | None = None
+        self,
+        statements: Iterable[Statement],
+        at: datetime,
+        sequence: int | None = None,
+        replay_clock: datetime | None = None,
     ) -> Applied:
         """Applies statements in one transaction; either all of it is there afterwards or nothing.
 
@@ -70,6 +79,7 @@ class Pipeline:
             statements: In the order of the journal.
             at: The collector's clock: when the last of them arrived.
             sequence: Place in the journal up to which everything is then applied.
+            replay_clock: Where the clock stands afterwards; None: it is now.
         """
         with self._record.transaction(at):
             group, count = _Group(), 0
@@ -77,8 +87,13 @@ class Pipeline:
                 self._take(statement, group)
                 count += 1
             touched = self._settle(group, at)
+            for entry in self._aside:
+                self._ledger.set_aside(*entry)
+            self._aside.clear()
             if sequence is not None:
                 self._ledger.set_applied(sequence)
+            if replay_clock != self._view.replay_clock():
+                self._view.set_replay_clock(replay_clock)
         return Applied(count, touched)
 
     def refresh(self, at: datetime, limit: int = 500) -> int:

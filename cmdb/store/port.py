@@ -314,6 +314,14 @@ class Ledger(Protocol):
         """Keeps a person's word."""
         ...
 
+    def set_aside(self, sequence: int, origin: str, reason: str, body: bytes) -> None:
+        """Keeps a journal entry that cannot be read, with the reason."""
+        ...
+
+    def aside(self, limit: int) -> tuple[tuple[int, str, str], ...]:
+        """Sequence, origin and reason of entries that could not be read, newest first."""
+        ...
+
     def intern(self, programs: Sequence[Programs]) -> bytes:
         """Gives every entry its release id and packs them, ascending, with their days."""
         ...
@@ -447,8 +455,19 @@ class View(Protocol):
 class Record(Protocol):
     """Ledger and view of one estate, kept together so that both change at once."""
 
-    ledger: Ledger
-    view: View
+    @property
+    def ledger(self) -> Ledger:
+        """What was said and decided."""
+        ...
+
+    @property
+    def view(self) -> View:
+        """What is so now."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Everything read inside is of one moment."""
+        ...
 
     def transaction(self, at: datetime) -> AbstractContextManager[None]:
         """All writes inside take effect together, or none does when it raises."""

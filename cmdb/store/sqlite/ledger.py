@@ -360,6 +360,24 @@ class SqliteLedger:
                 (decision.act, body.decode(), codec.to_micros(decision.at), self._tx.id),
             )
 
+    def set_aside(self, sequence: int, origin: str, reason: str, body: bytes) -> None:
+        """See the port."""
+        with translated(self._path):
+            self._db.execute(
+                "INSERT OR REPLACE INTO aside VALUES (?, ?, ?, ?)",
+                (sequence, origin, reason, codec.compress(body)),
+            )
+
+    def aside(self, limit: int) -> tuple[tuple[int, str, str], ...]:
+        """See the port."""
+        with translated(self._path):
+            return tuple(
+                self._db.execute(
+                    "SELECT sequence, origin, reason FROM aside ORDER BY sequence DESC LIMIT ?",
+                    (limit,),
+                )
+            )
+
     def intern(self, programs: Sequence[Programs]) -> bytes:
         """See the port."""
         with translated(self._path):

@@ -1,0 +1,230 @@
+"""What came over the wire or out of a file, into the product's own words.
+
+Nothing past this module knows protobuf. The intake has admitted and bounded every item before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from cmdb.model.observation import (
+    Extent,
+    Json,
+    Observation,
+    Programs,
+    RecordKey,
+    RunEvent,
+    Section,
+    SectionKind,
+    Source,
+    Statement,
+)
+from collector.journal.port import ITEM_FORM, JSONL_FORM, Entry
+from collector.sources import lines
+from stocktake.v1 import intake_pb2, observation_pb2
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+    from google.protobuf.timestamp_pb2 import Timestamp
+
+_EXTENTS = {
+    observation_pb2.SECTION_STATE_UNSPECIFIED: Extent.FULL,
+    observation_pb2.SECTION_STATE_FULL: Extent.FULL,
+    observation_pb2.SECTION_STATE_PARTIAL: Extent.PARTIAL,
+    observation_pb2.SECTION_STATE_UNCHANGED: Extent.UNCHANGED,
+    observation_pb2.SECTION_STATE_NOT_COLLECTED: Extent.NOT_COLLECTED,
+}
+_RUN_STATES = {
+    intake_pb2.RUN_STATE_COMPLETE: "complete",
+    intake_pb2.RUN_STATE_PARTIAL: "partial",
+    intake_pb2.RUN_STATE_FAILED: "failed",
+}
+
+
+class Unreadable(ValueError):
+    """A journal entry is not what its form says; it is set aside, and the message says why."""
+
+
+def statement(entry: Entry) -> Statement:
+    """What a journal entry says.
+
+    Raises:
+        Unreadable: It cannot be read; nothing was changed.
+    """
+    reader = _FORMS.get(entry.form)
+    if reader is None:
+        raise Unreadable(f"journal entry of unknown form {entry.form!r}")
+    return reader(entry)
+
+
+def _line(entry: Entry) -> Statement:
+    try:
+        return lines.parse(entry.body, entry.received_at)
+    except lines.BadLine as error:
+        raise Unreadable(f"line of {entry.origin}: {error}") from error
+
+
+def _item(entry: Entry) -> Statement:
+    from google.protobuf.message import DecodeError
+
+    try:
+        item = intake_pb2.Item.FromString(entry.body)
+    except DecodeError as error:
+        raise Unreadable(f"item of {entry.origin}: {error}") from error
+    if item.WhichOneof("kind") == "run":
+        return _run(item.run, entry.received_at)
+    return _observation(item.observation, entry.received_at)
+
+
+def _run(run: intake_pb2.Run, received_at: datetime) -> RunEvent:
+    state = _RUN_STATES.get(run.state)
+    return RunEvent(
+        run=run.run_id,
+        source=Source(run.source.kind, run.source.instance),
+        scope=run.scope,
+        event="end" if state else "start",
+        state=state,
+        covers_all=run.covers.all,
+        prefixes=tuple(run.covers.prefixes),
+        at=min(_instant(run.at), received_at) if run.HasField("at") else received_at,
+        received_at=received_at,
+        reason=run.reason or None,
+    )
+
+
+def _observation(said: observation_pb2.Observation, received_at: datetime) -> Observation:
+    key = RecordKey(Source(said.source.kind, said.source.instance), said.scope, said.native_key)
+    observed = _instant(said.observed_at) if said.HasField("observed_at") else received_at
+    return Observation(
+        key=key,
+        observed_at=observed,
+        received_at=received_at,
+        full=said.full,
+        sections=_sections(said),
+        run=said.run_id or None,
+    )
+
+
+def _sections(said: observation_pb2.Observation) -> dict[SectionKind, Section]:
+    found: dict[SectionKind, Section] = {}
+    head = _head(said)
+    if head:
+        found[SectionKind.HEAD] = Section(Extent.FULL if said.full else Extent.PARTIAL, head)
+    for section in said.sections:
+        name = section.WhichOneof("body")
+        if name is None:
+            continue
+        kind, reader = _BODIES[name]
+        extent = _EXTENTS.get(section.state, Extent.FULL)
+        told = extent in (Extent.FULL, Extent.PARTIAL)
+        value = reader(getattr(section, name)) if told else None
+        found[kind] = _with(found.get(kind), Section(extent, value, section.reason or None))
+    return found
+
+
+def _with(known: Section | None, section: Section) -> Section:
+    """Programs of several package systems are one section."""
+    if known and isinstance(known.value, tuple) and isinstance(section.value, tuple):
+        return Section(section.extent, known.value + section.value, section.reason)
+    return section
+
+
+def _head(said: observation_pb2.Observation) -> dict[str, Json]:
+    head: dict[str, Json] = {}
+    if said.HasField("class"):
+        head["class"] = getattr(said, "class")
+    if said.HasField("parent"):
+        head["parent"] = said.parent.native_key or None
+    return head
+
+
+def _scalars(message: Message) -> Json:
+    values: dict[str, Json] = {}
+    for field, value in message.ListFields():
+        values[field.name] = _plain(value)
+    return values
+
+
+def _attributes(message: observation_pb2.Attributes) -> Json:
+    values: dict[str, Json] = {}
+    for name, value in message.values.items():
+        kind = value.WhichOneof("kind")
+        values[name] = _plain(getattr(value, kind)) if kind else None
+    return values
+
+
+def _interfaces(message: observation_pb2.NetworkInterfaces) -> Json:
+    return [_interface(row) for row in message.interfaces]
+
+
+def _interface(row: observation_pb2.NetworkInterface) -> Json:
+    kind = observation_pb2.InterfaceKind.Name(row.kind).removeprefix("INTERFACE_KIND_").lower()
+    found = cast("dict[str, Json]", _scalars(row))
+    found["kind"] = "unknown" if kind == "unspecified" else kind
+    found.pop("empty_addresses", None)
+    if row.addresses or row.empty_addresses:
+        found["addresses"] = [
+            f"{address.address}/{address.prefix_length}"
+            if address.HasField("prefix_length")
+            else address.address
+            for address in row.addresses
+        ]
+    return found
+
+
+def _programs(message: observation_pb2.Programs) -> tuple[Programs, ...]:
+    entries = tuple(message.entries.decode("utf-8", "replace").split("\n")[:-1])
+    days = tuple(message.installed_days)
+    return (Programs(message.package_system, entries, days if len(days) == len(entries) else ()),)
+
+
+def _relations(message: observation_pb2.Relations) -> Json:
+    rows: list[Json] = []
+    for row in message.relations:
+        target = row.target
+        parts: list[Json] = [
+            target.source.kind,
+            target.source.instance,
+            target.scope,
+            target.native_key,
+        ]
+        rows.append({"type": row.type, "target": parts})
+    return rows
+
+
+def _rows(field: str) -> Callable[[Any], Json]:
+    def read(message: Message) -> Json:
+        return [_scalars(row) for row in getattr(message, field)]
+
+    return read
+
+
+def _plain(value: object) -> Json:
+    if hasattr(value, "ToDatetime"):
+        return _instant(cast("Timestamp", value)).isoformat().replace("+00:00", "Z")
+    if isinstance(value, bool | int | float | str):
+        return value
+    return [_plain(item) for item in cast("list[object]", value)]
+
+
+def _instant(stamp: Timestamp) -> datetime:
+    return stamp.ToDatetime(tzinfo=UTC)
+
+
+_BODIES: Mapping[str, tuple[SectionKind, Callable[[Any], Json | tuple[Programs, ...]]]] = {
+    "computer": (SectionKind.COMPUTER, _scalars),
+    "operating_system": (SectionKind.OPERATING_SYSTEM, _scalars),
+    "attributes": (SectionKind.ATTRIBUTES, _attributes),
+    "network_interfaces": (SectionKind.INTERFACES, _interfaces),
+    "disks": (SectionKind.DISKS, _rows("disks")),
+    "components": (SectionKind.COMPONENTS, _rows("components")),
+    "programs": (SectionKind.PROGRAMS, _programs),
+    "listening_services": (SectionKind.SERVICES, _rows("services")),
+    "connections": (SectionKind.CONNECTIONS, _rows("connections")),
+    "users": (SectionKind.USERS, _rows("users")),
+    "licence_evidence": (SectionKind.LICENCE_EVIDENCE, _rows("facts")),
+    "relations": (SectionKind.RELATIONS, _relations),
+}
+_FORMS: dict[str, Callable[[Entry], Statement]] = {ITEM_FORM: _item, JSONL_FORM: _line}
