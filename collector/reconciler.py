@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from cmdb.model.observation import Statement
 from cmdb.store.port import Record
 from collector import ingest
+from collector.clock import REPLAY
 from collector.journal.port import JournalReader, Numbered
 from reconcile.pipeline import Pipeline
-
-REPLAY = "replay/"
-"""Origins of entries whose own time is the clock."""
 
 _GROUP = 256
 _GROUP_BYTES = 8 * 1024 * 1024
@@ -104,7 +102,3 @@ def _one_clock(group: Sequence[Numbered]) -> Sequence[Numbered]:
             return group[:place]
     return group
 
-
-def utc_now() -> datetime:
-    """The collector's clock."""
-    return datetime.now(UTC)

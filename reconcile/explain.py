@@ -12,7 +12,8 @@ from datetime import datetime
 from cmdb.model.classes import CLASS_BY_NAME
 from cmdb.model.declare import Attribute
 from cmdb.model.observation import Json
-from cmdb.store.port import AssetId, LinkRow, Record, RecordId, UnknownAsset
+from cmdb.query.models import AttributeView
+from cmdb.store.port import AssetId, AssetRow, LinkRow, Record, RecordId, UnknownAsset
 from reconcile.account import Account, read
 from reconcile.authority import Weighed, weigh
 
@@ -118,6 +119,56 @@ def explain_attribute(
         attribute.authority.rule.value,
         tuple(rank.kind for rank in attribute.authority.ranks),
         tuple(_claim(entry, wins=won and place == 0) for place, entry in enumerate(weighed)),
+    )
+
+
+def attributes(record: Record, asset: AssetId, at: datetime) -> tuple[AttributeView, ...]:
+    """The values of an asset with the claim that won each, in the order of the declaration."""
+    row = record.view.asset(asset)
+    if row is None:
+        return ()
+    accounts, _ = _accounts(record, row.parent if row.parent is not None else row.id)
+    declared = CLASS_BY_NAME[row.cls].all_attributes()
+    if row.parent is not None or not accounts:
+        return _of_part(row, accounts, declared)
+    found = (explain_attribute(entry, accounts, at) for entry in declared)
+    return tuple(_view(entry) for entry in found if entry.claims and entry.claims[0].wins)
+
+
+def _view(entry: AttributeExplained) -> AttributeView:
+    best = entry.claims[0]
+    others = {(claim.source_kind, claim.source_instance) for claim in entry.claims[1:]}
+    return AttributeView(
+        entry.name,
+        entry.value,
+        entry.unit,
+        best.source_kind,
+        best.source_instance,
+        best.said_at,
+        best.stale,
+        len(others - {(best.source_kind, best.source_instance)}),
+    )
+
+
+def _of_part(
+    row: AssetRow, accounts: Sequence[Account], declared: Sequence[Attribute]
+) -> tuple[AttributeView, ...]:
+    """A part's values stand in its machine's sections: the newest account vouches for them."""
+    newest = max(accounts, key=lambda account: account.said_at, default=None)
+    source = newest.row.key.source if newest else None
+    return tuple(
+        AttributeView(
+            entry.name,
+            row.attributes[entry.name],
+            entry.unit,
+            source.kind if source else "",
+            source.instance if source else "",
+            newest.said_at if newest else row.last_seen,
+            stale=False,
+            losers=0,
+        )
+        for entry in declared
+        if row.attributes.get(entry.name) is not None
     )
 
 

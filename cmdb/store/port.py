@@ -282,6 +282,14 @@ class Ledger(Protocol):
         """Replaces them."""
         ...
 
+    def count(self) -> int:
+        """Number of records."""
+        ...
+
+    def is_empty(self) -> bool:
+        """Whether nothing was ever said."""
+        ...
+
     def all_records(self) -> Iterator[RecordRow]:
         """Every record, by source, scope and native key."""
         ...

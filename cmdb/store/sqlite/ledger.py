@@ -105,6 +105,17 @@ class SqliteLedger:
                     found[record.id] = record
         return found
 
+    def count(self) -> int:
+        """See the port."""
+        with translated(self._path):
+            return int(self._db.execute("SELECT count(*) FROM record").fetchone()[0])
+
+    def is_empty(self) -> bool:
+        """See the port."""
+        with translated(self._path):
+            row = self._db.execute("SELECT (SELECT count(*) FROM tx) = 0").fetchone()
+            return bool(row[0])
+
     def all_records(self) -> Iterator[RecordRow]:
         """See the port."""
         with translated(self._path):

@@ -1,0 +1,244 @@
+"""Commands about assets: assets, show, explain, history."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from collector.cli import show
+from collector.cli.options import AsJson, estate
+
+Ref = Annotated[str, typer.Argument(metavar="ASSET", help="Id (ci-12), name or full name.")]
+
+
+def assets(
+    context: typer.Context,
+    text: Annotated[list[str] | None, typer.Argument(help="Words to find; prefixes count.")] = None,
+    cls: Annotated[str | None, typer.Option("--class", help="Only this class.")] = None,
+    state: Annotated[str | None, typer.Option(help="Only present, missing or retired.")] = None,
+    scope: Annotated[str | None, typer.Option(help="Only this scope.")] = None,
+    source: Annotated[str | None, typer.Option(help="Only what this kind of source saw.")] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", metavar="ATTRIBUTE=VALUE", help="Only equal ones."),
+    ] = None,
+    order: Annotated[
+        str, typer.Option("--sort", help="Column; - before it for descending.")
+    ] = "name",
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Rows of a page.")] = 50,
+    after: Annotated[str | None, typer.Option(help="Cursor of the next page.")] = None,
+    parts: Annotated[bool, typer.Option("--parts", help="List services of machines, too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Search and list assets."""
+    params = {
+        "text": " ".join(text or []), "cls": cls, "state": state, "scope": scope,
+        "source_kind": source, "where": tuple(where or ()), "order": order, "limit": limit,
+        "after": after, "parts": parts,
+    }  # fmt: skip
+    with estate(context) as opened:
+        found = opened.call("assets.list", params)
+    if as_json:
+        show.print_json(found)
+        return
+    show.table(
+        ("asset", "class", "name", "system", "state", "scope", "sources", "seen"),
+        (_line(row) for row in found["assets"]),
+    )
+    shown, total = len(found["assets"]), found["total"]
+    typer.echo(f"{shown} of {total}" if shown < total else f"{total} in all")
+    if found["cursor"]:
+        typer.echo(f"more: --after {found['cursor']}")
+    if not total and not text:
+        typer.echo("nothing is known yet: start an agent, import a file, or load the demo")
+
+
+def _line(row: dict[str, Any]) -> tuple[object, ...]:
+    values = row["attributes"]
+    system = " ".join(filter(None, (values.get("os_name"), values.get("os_version"))))
+    return (
+        row["asset"], row["cls"], row["name"] + (" (demo)" if row["demo"] else ""), system,
+        row["state"], row["scope"], row["source_kinds"], show.age(row["last_seen"]),
+    )  # fmt: skip
+
+
+def show_asset(
+    context: typer.Context,
+    ref: Ref,
+    programs: Annotated[bool, typer.Option("--programs", help="List what is installed.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show all that is known about one asset, with whose word each value is."""
+    with estate(context) as opened:
+        page = opened.call("assets.show", {"ref": ref})
+        installed = opened.call("assets.programs", {"ref": ref, "limit": 500}) if programs else None
+    if as_json:
+        show.print_json(page | ({"programs": installed["programs"]} if installed else {}))
+        return
+    _head(page)
+    show.heading("Attributes")
+    show.table(
+        ("attribute", "value", "source", "age", ""),
+        (
+            (
+                row["name"], show.quantity(row["value"], row["unit"]), row["source_kind"],
+                show.age(row["observed_at"]), "stale" if row["stale"] else "",
+            )
+            for row in page["attributes"]
+        ),
+    )  # fmt: skip
+    _relations(page)
+    _sections(page)
+    if installed is not None:
+        _programs(installed)
+    elif page["programs_total"]:
+        typer.echo(f"\n{page['programs_total']} programs; --programs lists them")
+
+
+def _head(page: dict[str, Any]) -> None:
+    asset = page["asset"]
+    typer.secho(f"{show.clean(asset['name'])}  {asset['asset']}", bold=True)
+    show.facts((
+        ("class", asset["cls"]), ("state", asset["state"]), ("scope", asset["scope"]),
+        ("demo", "yes: part of the sample estate" if asset["demo"] else None),
+        ("sources", asset["source_kinds"]), ("first seen", asset["first_seen"]),
+        ("last seen", f"{asset['last_seen']} ({show.age(asset['last_seen'])} ago)"),
+        ("aliases", page["aliases"]),
+    ))  # fmt: skip
+
+
+def _relations(page: dict[str, Any]) -> None:
+    if page["relations"]:
+        show.heading("Relations")
+        show.table(
+            ("relation", "asset", "class", "name", "state", "age"),
+            (
+                (
+                    row["verb"], row["other"], row["other_cls"], row["other_name"],
+                    row["other_state"], show.age(row["observed_at"]),
+                )
+                for row in page["relations"]
+            ),
+        )  # fmt: skip
+
+
+_SECTION_COLUMNS = {
+    "interfaces": ("name", "mac", "kind", "addresses"),
+    "disks": ("name", "kind", "size_bytes", "model", "serial", "mount_points"),
+    "components": ("kind", "slot", "vendor", "model", "serial"),
+}
+
+
+def _sections(page: dict[str, Any]) -> None:
+    for section in page["sections"]:
+        columns = _SECTION_COLUMNS.get(section["kind"].lower())
+        if columns and section["rows"]:
+            show.heading(f"{section['kind'].capitalize()} ({section['source_kind']})")
+            show.table(
+                [column.removesuffix("_bytes") for column in columns],
+                (
+                    [
+                        show.quantity(row.get(column), "byte" if "bytes" in column else None)
+                        for column in columns
+                    ]
+                    for row in section["rows"]
+                ),
+            )
+
+
+def _programs(installed: dict[str, Any]) -> None:
+    show.heading(f"Programs ({installed['total']})")
+    show.table(
+        ("name", "version", "architecture", "publisher", "system"),
+        (
+            (
+                row["name"], row["version"], row["architecture"], row["publisher"],
+                row["package_system"],
+            )
+            for row in installed["programs"]
+        ),
+    )  # fmt: skip
+
+
+def explain(
+    context: typer.Context,
+    ref: Ref,
+    attribute: Annotated[str | None, typer.Argument(help="One attribute; all without.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say why an asset is what it is: claims and ranks, records and evidence."""
+    with estate(context) as opened:
+        found = opened.call("assets.explain", {"ref": ref, "attribute": attribute})
+    if as_json:
+        show.print_json(found)
+        return
+    typer.secho(f"{show.clean(found['name'])}  {found['asset']}  {found['cls']}", bold=True)
+    for entry in found["attributes"]:
+        show.heading(f"{entry['name']}: {show.quantity(entry['value'], entry['unit'])}")
+        typer.echo(f"rule: {entry['rule']}; {' > '.join(entry['order'])}")
+        show.table(
+            ("", "value", "source", "record", "age", "why"),
+            (_claim(claim) for claim in entry["claims"]),
+        )
+    if attribute is None:
+        show.heading("Records")
+        for link in found["links"]:
+            _link(link)
+
+
+def _claim(claim: dict[str, Any]) -> tuple[object, ...]:
+    return (
+        "wins" if claim["wins"] else "", claim["value"],
+        f"{claim['source_kind']}/{claim['source_instance']}", claim["native_key"],
+        show.age(claim["said_at"]), claim["why"],
+    )  # fmt: skip
+
+
+def _link(link: dict[str, Any]) -> None:
+    name = f"{link['source_kind']}/{link['source_instance']} {link['scope']} {link['native_key']}"
+    typer.echo(f"{show.clean(name)}: by {link['rule']}, since {link['since']}")
+    for word in ("joined_by", "ignored"):
+        for reason in link["evidence"][word]:
+            other = "/".join(reason["record"][:2]) + " " + reason["record"][3]
+            why = f" ({reason['why']})" if reason["why"] else ""
+            verb = "shares" if word == "joined_by" else "not joined, though it shares"
+            typer.echo(show.clean(f"  {verb} {reason['key']} {reason['value']} with {other}{why}"))
+
+
+def history(
+    context: typer.Context,
+    ref: Annotated[
+        str | None, typer.Argument(metavar="[ASSET]", help="One asset; all without.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500)] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List what changed, newest first."""
+    params: dict[str, Any] = {"limit": limit} | ({"ref": ref} if ref else {})
+    with estate(context) as opened:
+        found = opened.call("assets.history" if ref else "changes.list", params)
+    if as_json:
+        show.print_json(found)
+        return
+    show.table(
+        ("when", "asset", "name", "what", "detail"),
+        (
+            (row["at"], row["asset"], row["name"], row["what"], _detail(row["detail"]))
+            for row in found["changes"]
+        ),
+    )
+
+
+def _detail(detail: Any) -> str:  # noqa: ANN401 - JSON
+    if not isinstance(detail, dict):
+        return show.clean(detail)
+    words = []
+    for name, value in detail.items():
+        if name == "attributes":
+            words += [f"{key}: {old!s} → {new!s}" for key, (old, new) in value.items()]
+        elif isinstance(value, dict) and "count" in value:
+            words.append(f"{name.replace('_', ' ')}: {value['count']}")
+        else:
+            words.append(f"{name.replace('_', ' ')}: {show.clean(value)}")
+    return "; ".join(words)

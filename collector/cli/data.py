@@ -1,0 +1,195 @@
+"""Commands that move data: import, export, backup, restore."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import typer
+
+from collector.cli import show
+from collector.cli.options import (
+    FAILED,
+    REFUSED,
+    AsJson,
+    ended,
+    estate,
+    fail,
+    home_of,
+)
+from collector.client import Estate, Refused
+
+imports = typer.Typer(help="Bring in observations and entitlements.", no_args_is_help=True)
+exports = typer.Typer(help="Write out identity and assets as JSON Lines.", no_args_is_help=True)
+
+_LINES = 1_000
+_BYTES = 4 * 1024 * 1024
+_SHOWN_REFUSED = 20
+
+
+@imports.command("observations")
+def import_observations(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(help="JSON Lines; - for standard input.")],
+    now: Annotated[
+        bool, typer.Option("--now", help="Lines arrive now, also in a home without observations.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Import JSON Lines through the same journal and pipeline as any source.
+
+    Returns when all that it took is in the view. In a home without observations the file's
+    arrival times are the clock. A bad line is named and stops nothing else.
+    """
+    with _opened(file) as stream, estate(context) as opened:
+        name = "stdin" if file == "-" else Path(file).name
+        total = _import_all(opened, stream, name, replay=False if now else None)
+    if as_json:
+        show.print_json(total)
+    else:
+        _report(total)
+    if total["refused"]:
+        raise typer.Exit(REFUSED)
+
+
+def _import_all(opened: Estate, stream: BinaryIO, name: str, *, replay: bool | None) -> Any:  # noqa: ANN401
+    total: dict[str, Any] = {"accepted": 0, "refused": [], "replay": replay, "sequence": 0}
+    for first, lines, bad in _chunks(stream):
+        params = {"lines": lines, "name": name, "first_line": first, "replay": replay}
+        done = opened.call("import.observations", params)
+        replay = done["replay"]
+        total["accepted"] += done["accepted"]
+        total["refused"] += sorted([*done["refused"], *bad], key=lambda row: row["line"])
+        total["sequence"] = max(total["sequence"], done["sequence"])
+        _progress(f"{total['accepted']} lines journalled")
+    total["replay"] = bool(replay)
+    if total["sequence"]:
+        _progress("waiting until they are in the view")
+        _wait(opened, total["sequence"])
+    _progress("")
+    return total
+
+
+def _wait(opened: Estate, sequence: int) -> None:
+    """Waits in calls of some seconds each, so that progress shows and none times out."""
+    while True:
+        done = opened.call("import.wait", {"sequence": sequence})
+        if done["applied"] >= sequence:
+            return
+        _progress(f"{sequence - done['applied']} lines left")
+
+
+def _chunks(stream: BinaryIO) -> Iterator[tuple[int, list[str], list[dict[str, Any]]]]:
+    """Number of the first line, lines, and those that are no text, some at a time."""
+    number = 1
+    while raw := list(islice(_bounded(stream), _LINES)):
+        lines, bad = [], []
+        for place, line in enumerate(raw):
+            try:
+                lines.append(line.decode("utf-8"))
+            except UnicodeDecodeError as error:
+                lines.append("")
+                bad.append({"line": number + place, "reason": f"not UTF-8: {error.reason}"})
+        yield number, lines, bad
+        number += len(raw)
+
+
+def _bounded(stream: BinaryIO) -> Iterator[bytes]:
+    """Lines of some size at most, and not too many bytes of them at a time."""
+    size = 0
+    while size < _BYTES and (line := stream.readline(8 * 1024 * 1024)):
+        size += len(line)
+        yield line.rstrip(b"\r\n")
+
+
+def _report(total: dict[str, Any]) -> None:
+    clock = "; the clock stands at the last line" if total["replay"] else ""
+    typer.echo(f"{total['accepted']} lines are in the view{clock}")
+    for row in total["refused"][:_SHOWN_REFUSED]:
+        typer.echo(f"line {row['line']}: {show.clean(row['reason'])}", err=True)
+    more = len(total["refused"]) - _SHOWN_REFUSED
+    if more > 0:
+        typer.echo(f"and {more} more lines were refused; --json names them all", err=True)
+
+
+@contextmanager
+def _opened(file: str) -> Iterator[BinaryIO]:
+    if file == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        stream = Path(file).open("rb")  # noqa: SIM115 - closed below
+    except OSError as error:
+        fail(f"cannot read {file}: {error.strerror}", FAILED)
+    with stream:
+        yield stream
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()
+
+
+@exports.command("identity")
+def export_identity(context: typer.Context) -> None:
+    """Write which record is about which asset, one JSON object a line."""
+    _export(context, "export.identity")
+
+
+@exports.command("assets")
+def export_assets(context: typer.Context) -> None:
+    """Write every asset with its values, one JSON object a line."""
+    _export(context, "export.assets")
+
+
+def _export(context: typer.Context, name: str) -> None:
+    with estate(context) as opened:
+        for row in opened.stream(name, {}):
+            sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+
+
+def backup(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(help="File to write; it must not be there yet.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write a backup of the home, while everything runs. It holds the authority's keys."""
+    target = str(Path(file).expanduser().absolute())
+    with estate(context) as opened:
+        done = opened.call("backup", {"path": target})
+    if as_json:
+        show.print_json(done)
+    else:
+        typer.echo(f"{done['path']}: {show.quantity(done['bytes'], 'byte')}")
+        typer.echo(f"SHA-256 {done['sha256']}")
+        typer.echo("It holds the authority's keys: keep it as you keep those.")
+
+
+def restore(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(help="File that 'stocktake backup' wrote.")],
+    as_json: AsJson = False,
+) -> None:
+    """Restore a backup into a home that is empty or not there, and prove that it is equal."""
+    from collector.backup import BackupError, restore_backup
+
+    home = home_of(context)
+    with ended():
+        try:
+            found = restore_backup(file, home)
+        except BackupError as error:
+            raise Refused(str(error)) from error
+    if as_json:
+        show.print_json({"home": str(home.path), **found})
+    else:
+        typer.echo(
+            f"restored into {home.path}: {found['records']} records, {found['assets']} assets"
+        )
+        typer.echo("every file is as it was backed up, and the store counts the same")

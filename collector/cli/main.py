@@ -1,0 +1,61 @@
+"""The stocktake command: what it is called with before the command, and the list of commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from collector.cli import assets, data, estate, observers
+from collector.cli.options import EXIT_CODES, Settings
+
+_EPILOG = "Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES) + "."
+
+app = typer.Typer(
+    help="IT asset discovery and configuration management.",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    home: Annotated[
+        Path | None,
+        typer.Option(envvar="STOCKTAKE_HOME", help="Folder in which the estate is kept."),
+    ] = None,
+    server: Annotated[
+        str | None, typer.Option(envvar="STOCKTAKE_SERVER", help="Ask the server at this address.")
+    ] = None,
+    token: Annotated[
+        str | None, typer.Option(envvar="STOCKTAKE_TOKEN", help="API token for that server.")
+    ] = None,
+) -> None:
+    """What holds for every command."""
+    from collector.home import Home
+
+    context.obj = Settings(Home.resolve(home), server, token)
+
+
+app.command("serve")(estate.serve)
+app.command("status")(estate.status)
+app.add_typer(observers.token, name="token")
+app.add_typer(observers.agents, name="agents")
+app.command("assets")(assets.assets)
+app.command("show")(assets.show_asset)
+app.command("explain")(assets.explain)
+app.command("history")(assets.history)
+app.add_typer(data.imports, name="import")
+app.add_typer(data.exports, name="export")
+app.command("backup")(data.backup)
+app.command("restore")(data.restore)
+app.add_typer(estate.demo, name="demo")
+app.add_typer(estate.user, name="user")
+
+
+def run() -> None:
+    """Entry point."""
+    app(prog_name="stocktake")

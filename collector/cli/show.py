@@ -1,0 +1,95 @@
+"""How answers look in a terminal: tables, ages, sizes. Text of others is never markup."""
+
+from __future__ import annotations
+
+import json
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+
+_PIPE_WIDTH = 240
+_KIB = 1024
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+def print_json(answer: object) -> None:
+    """The answer, for scripts."""
+    typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
+    """Rows in columns; numbers to the right."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title or None, title_justify="left")
+    for header in headers:
+        right = header.endswith("#")
+        shown.add_column(
+            header.removesuffix("#").strip(), justify="right" if right else "left", overflow="fold"
+        )
+    for row in rows:
+        shown.add_row(*(Text(clean(cell)) for cell in row))
+    _console().print(shown)
+
+
+def facts(pairs: Iterable[tuple[str, object]]) -> None:
+    """Names and values, one a line, aligned."""
+    known = [(name, clean(value)) for name, value in pairs if value not in (None, "", [], ())]
+    width = max((len(name) for name, _ in known), default=0)
+    for name, value in known:
+        typer.echo(f"{name:<{width}}  {value}")
+
+
+def heading(text: str) -> None:
+    """A line that opens a part of the answer."""
+    typer.echo("")
+    typer.secho(text, bold=True)
+
+
+def clean(value: object) -> str:
+    """A value as text in which nothing can move the cursor or change colours."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(clean(item) for item in value)
+    text = str(value)
+    return "".join(char if _is_plain(char) else "�" for char in text)
+
+
+def age(instant: str | None, now: datetime | None = None) -> str:
+    """How long ago, in words: 4 min, 3 h, 12 d."""
+    if not instant:
+        return "never"
+    seconds = ((now or datetime.now(UTC)) - datetime.fromisoformat(instant)).total_seconds()
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if abs(seconds) >= length:
+            return f"{int(seconds // length)} {unit}"
+    return f"{int(seconds)} s"
+
+
+def quantity(value: Any, unit: str | None) -> str:  # noqa: ANN401 - JSON
+    """A value with its unit; bytes in powers of 1024."""
+    if unit == "byte" and isinstance(value, int | float):
+        size, step = float(value), 0
+        while size >= _KIB and step < len(_UNITS) - 1:
+            size, step = size / _KIB, step + 1
+        return f"{size:.0f} {_UNITS[step]}" if size % 1 == 0 else f"{size:.1f} {_UNITS[step]}"
+    return clean(value)
+
+
+def _is_plain(char: str) -> bool:
+    return char in "\n\t" or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co"}
+
+
+def _console() -> Any:  # noqa: ANN401 - rich is imported where it is used
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)

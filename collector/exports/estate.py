@@ -1,0 +1,42 @@
+"""The estate as JSON Lines: identity and assets. docs/reference/import-form.md describes both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cmdb.model.observation import Json
+from cmdb.query.encode import instant
+from cmdb.store.port import Record
+
+_CHUNK = 500
+
+
+def identity_lines(record: Record) -> Iterator[Json]:
+    """One object for each record and stretch of time in which it was about one asset."""
+    rows = list(record.ledger.all_records())
+    for start in range(0, len(rows), _CHUNK):
+        chunk = rows[start : start + _CHUNK]
+        links = record.ledger.links(row.id for row in chunk)
+        for row in chunk:
+            source = row.key.source
+            yield {
+                "source": {"kind": source.kind, "instance": source.instance},
+                "scope": row.key.scope,
+                "native_key": row.key.native_key,
+                "from": instant(row.first_at),
+                "to": None,
+                "asset": f"ci-{links[row.id].asset}",
+                "state": "linked",
+            }
+
+
+def asset_lines(record: Record) -> Iterator[Json]:
+    """One object for each asset, parts included."""
+    for row in record.view.all_assets():
+        yield {
+            "asset": f"ci-{row.id}",
+            "class": row.cls,
+            "state": row.state,
+            "attributes": dict(row.attributes),
+            "aliases": [f"ci-{alias}" for alias in row.aliases],
+        }

@@ -1,0 +1,81 @@
+"""How a capability is declared once, for REST and the command line alike.
+
+An operation is a function from a context and its parameters to an answer. The REST interface
+makes a route of it, the command line calls it through that route when a server works on the home
+and by itself when none does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from cmdb.store.desk import Desk
+    from cmdb.store.port import Record
+    from collector.home import Home
+    from collector.intake_desk import IntakeDesk
+
+
+class Settle(Protocol):
+    """Waits some seconds until the record holds everything up to a place in the journal."""
+
+    def __call__(self, sequence: int) -> int:
+        """Up to where it does then."""
+        ...
+
+
+@dataclass(frozen=True)
+class Context:
+    """What an operation works on and for whom."""
+
+    home: Home
+    record: Record
+    """Of one moment; read only."""
+    account: str
+    now: datetime
+    """The record's clock: now, or where a replay stands."""
+    open_desk: Callable[[], Desk]
+    open_door: Callable[[], IntakeDesk]
+    """The intake's functions; of another process when a server works."""
+    settle: Settle
+    erase_scope: Callable[[str], int]
+    """Takes a scope out of the record; says how many records."""
+
+    @property
+    def desk(self) -> Desk:
+        """What people work with."""
+        return self.open_desk()
+
+    @property
+    def door(self) -> IntakeDesk:
+        """The intake."""
+        return self.open_door()
+
+
+@dataclass(frozen=True)
+class NoParams:
+    """An operation that takes none."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One capability."""
+
+    name: str
+    """Its name for clients, such as assets.list."""
+    method: str
+    path: str
+    """Under /api/v1, with {fields} of its parameters."""
+    summary: str
+    params: type
+    """A frozen dataclass: of GET the path and query, of POST the path and the body's fields."""
+    result: Any
+    """Type of the answer."""
+    call: Callable[[Context, Any], Any]
+    role: str
+    """Role that may ask for it."""
+    stream: bool = False
+    """Whether the answer is an iterator, sent as JSON Lines."""

@@ -1,0 +1,133 @@
+"""Import: lines of the import form into the journal, as any other source's word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from collector.clock import REPLAY, utc_now
+from collector.operation import Context, Operation
+
+if TYPE_CHECKING:
+    from collector.intake_desk import Line
+
+MOST_LINES = 2_000
+"""Lines of one call."""
+
+
+@dataclass(frozen=True)
+class ImportParams:
+    """Some lines of a file, in order."""
+
+    lines: tuple[str, ...]
+    name: str = "observations"
+    """Names the file, for the record."""
+    first_line: int = 1
+    """Number of the first of them in the file."""
+    replay: bool | None = None
+    """True: each line's `at` is the clock. False: they arrive now. None: true in a home in which
+    nothing was ever observed, else false; the answer says which, for the calls that follow."""
+
+
+@dataclass(frozen=True)
+class RefusedLine:
+    """A line that was not taken."""
+
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What became of the lines."""
+
+    accepted: int
+    refused: tuple[RefusedLine, ...]
+    replay: bool
+    sequence: int
+    """Place in the journal of the last line taken."""
+
+
+def import_lines(context: Context, params: ImportParams) -> Imported:
+    """Journals the good lines and names the bad ones."""
+    from collector.journal.port import JSONL_FORM
+
+    if len(params.lines) > MOST_LINES:
+        raise ValueError(f"{len(params.lines)} lines in one call; the most is {MOST_LINES}")
+    replay = _is_fresh(context) if params.replay is None else params.replay
+    good: list[Line] = []
+    refused: list[RefusedLine] = []
+    for number, text in enumerate(params.lines, start=params.first_line):
+        if not text.strip():
+            continue
+        try:
+            good.append(_line(text, replay=replay))
+        except ValueError as error:
+            refused.append(RefusedLine(number, str(error)))
+    sequence = 0
+    if good:
+        origin = f"{REPLAY if replay else 'import/'}{params.name[:200]}"
+        sequence = context.door.append(origin, JSONL_FORM, tuple(good)).last
+    return Imported(len(good), tuple(refused), replay, sequence)
+
+
+@dataclass(frozen=True)
+class WaitParams:
+    """A place in the journal."""
+
+    sequence: int
+
+
+@dataclass(frozen=True)
+class Waited:
+    """Up to where everything is in the view."""
+
+    applied: int
+
+
+def wait(context: Context, params: WaitParams) -> Waited:
+    """Waits some seconds until the view holds everything up to a place in the journal."""
+    return Waited(context.settle(params.sequence))
+
+
+def _line(text: str, *, replay: bool) -> Line:
+    from collector.intake_desk import Line
+    from collector.sources.lines import parse
+
+    body = text.encode("utf-8")
+    received: datetime | None = None
+    if replay:
+        received = parse(body).received_at
+    else:
+        parse(body, utc_now())
+    return Line(body, received)
+
+
+def _is_fresh(context: Context) -> bool:
+    """Whether nothing was ever observed, nor waits to be."""
+    return context.record.ledger.is_empty() and context.door.status().last == 0
+
+
+OPERATIONS = (
+    Operation(
+        "import.observations",
+        "POST",
+        "/import/observations",
+        "Import lines of the import form",
+        ImportParams,
+        Imported,
+        import_lines,
+        "administrator",
+    ),
+    Operation(
+        "import.wait",
+        "POST",
+        "/import/wait",
+        "Wait until the view holds what was imported",
+        WaitParams,
+        Waited,
+        wait,
+        "administrator",
+    ),
+)
