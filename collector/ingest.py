@@ -140,11 +140,10 @@ def _head(said: observation_pb2.Observation) -> dict[str, Json]:
     return head
 
 
-def _scalars(message: Message) -> Json:
-    values: dict[str, Json] = {}
-    for field, value in message.ListFields():
-        values[field.name] = _plain(value)
-    return values
+def _scalars(message: Message, but: tuple[str, ...] = ()) -> Json:
+    return {
+        field.name: _plain(value) for field, value in message.ListFields() if field.name not in but
+    }
 
 
 def _attributes(message: observation_pb2.Attributes) -> Json:
@@ -161,9 +160,8 @@ def _interfaces(message: observation_pb2.NetworkInterfaces) -> Json:
 
 def _interface(row: observation_pb2.NetworkInterface) -> Json:
     kind = observation_pb2.InterfaceKind.Name(row.kind).removeprefix("INTERFACE_KIND_").lower()
-    found = cast("dict[str, Json]", _scalars(row))
+    found = cast("dict[str, Json]", _scalars(row, but=("addresses", "empty_addresses")))
     found["kind"] = "unknown" if kind == "unspecified" else kind
-    found.pop("empty_addresses", None)
     if row.addresses or row.empty_addresses:
         found["addresses"] = [
             f"{address.address}/{address.prefix_length}"

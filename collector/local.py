@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cmdb.people.local import LOCAL_ACCOUNT
 from cmdb.query.encode import to_json
-from cmdb.store.port import StoreError, StoreFull, StoreUnavailable, UnknownAsset
+from cmdb.store.port import AuditEntry, StoreError, StoreFull, StoreUnavailable, UnknownAsset
 from cmdb.store.sqlite.record import SqliteRecord, open_record
 from collector.client import CallFailed, NoRoom, NotFound, Params, Refused, Unreachable
 from collector.clock import utc_now
@@ -42,13 +42,20 @@ class LocalEstate:
         """See collector.client.Estate."""
         operation = _operation(name)
         with _translated():
-            return to_json(operation.call(self._context(), operation.params(**params)))
+            result = to_json(operation.call(self._context(), operation.params(**params)))
+            if operation.method != "GET":
+                self._audit(operation)
+            return result
 
     def stream(self, name: str, params: Params) -> Iterator[Any]:
         """See collector.client.Estate."""
         operation = _operation(name)
         with _translated():
             yield from operation.call(self._context(), operation.params(**params))
+
+    def _audit(self, operation: Operation) -> None:
+        entry = AuditEntry(utc_now(), LOCAL_ACCOUNT, operation.name, f"/api/v1{operation.path}")
+        self._open_desk().audit(entry)
 
     def _context(self) -> Context:
         record = self._open_record()
@@ -60,7 +67,6 @@ class LocalEstate:
             open_desk=self._open_desk,
             open_door=self._open_door,
             settle=self._settle,
-            erase_scope=self._erase_scope,
         )
 
     def _open_record(self) -> SqliteRecord:
@@ -95,11 +101,6 @@ class LocalEstate:
             while worker.step() and time.monotonic() < until:
                 continue
         return record.ledger.applied()
-
-    def _erase_scope(self, scope: str) -> int:
-        from reconcile.pipeline import Pipeline
-
-        return Pipeline(self._open_record()).erase_scope(scope, utc_now())
 
 
 def _operation(name: str) -> Operation:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from cmdb.store.desk import Desk
     from cmdb.store.port import Record
+    from collector.door_client import Door
     from collector.home import Home
     from collector.intake_desk import IntakeDesk
 
@@ -38,11 +39,9 @@ class Context:
     now: datetime
     """The record's clock: now, or where a replay stands."""
     open_desk: Callable[[], Desk]
-    open_door: Callable[[], IntakeDesk]
+    open_door: Callable[[], IntakeDesk | Door]
     """The intake's functions; of another process when a server works."""
     settle: Settle
-    erase_scope: Callable[[str], int]
-    """Takes a scope out of the record; says how many records."""
 
     @property
     def desk(self) -> Desk:
@@ -50,7 +49,7 @@ class Context:
         return self.open_desk()
 
     @property
-    def door(self) -> IntakeDesk:
+    def door(self) -> IntakeDesk | Door:
         """The intake."""
         return self.open_door()
 

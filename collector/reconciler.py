@@ -12,16 +12,18 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from cmdb.model.observation import Statement
-from cmdb.store.port import Record
+from cmdb.store.port import Record, StoreError
 from collector import ingest
 from collector.clock import REPLAY
-from collector.journal.port import JournalReader, Numbered
+from collector.journal.port import ERASE_FORM, JournalReader, Numbered
 from reconcile.pipeline import Pipeline
 
 _GROUP = 256
 _GROUP_BYTES = 8 * 1024 * 1024
 _IDLE_SHORTEST = timedelta(milliseconds=10)
 _IDLE_LONGEST = timedelta(milliseconds=160)
+_STUCK_S = 1.0
+"""Time between tries while the store cannot be written; the journal keeps what comes."""
 _REFRESH_EVERY = timedelta(minutes=1)
 
 _log = logging.getLogger(__name__)
@@ -53,11 +55,43 @@ class Reconciler:
         waiting = self._journal.read(applied, _GROUP, _GROUP_BYTES)
         if not waiting:
             return 0
-        group = _one_clock(waiting)
+        if waiting[0].entry.form == ERASE_FORM:
+            return self._erase(waiting[0])
+        group = _one_kind(waiting)
+        try:
+            self._apply(group)
+        except StoreError:
+            raise
+        except Exception:  # noqa: BLE001 - see below
+            # One entry that nobody foresaw must not hold up all that come after it.
+            _log.exception("a group of %d entries failed; trying them one by one", len(group))
+            for numbered in group:
+                self._apply_or_set_aside(numbered)
+        return len(group)
+
+    def _apply(self, group: Sequence[Numbered]) -> None:
         statements = [said for numbered in group if (said := self._statement(numbered)) is not None]
         at = group[-1].entry.received_at
-        self._pipeline.apply(statements, at, group[-1].sequence, self._clock_of(group))
-        return len(group)
+        self._pipeline.apply(statements, at, group[-1].sequence, _clock_of(group))
+
+    def _apply_or_set_aside(self, numbered: Numbered) -> None:
+        try:
+            self._apply([numbered])
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - see step()
+            _log.exception("journal entry %d is set aside", numbered.sequence)
+            entry = numbered.entry
+            self._pipeline.set_aside(numbered.sequence, entry.origin, repr(error), entry.body)
+            clock = _clock_of([numbered])
+            self._pipeline.apply((), entry.received_at, numbered.sequence, clock)
+
+    def _erase(self, numbered: Numbered) -> int:
+        """A person's order to take a scope out; audited where it was given."""
+        scope = numbered.entry.body.decode("utf-8")
+        records = self._pipeline.erase_scope(scope, numbered.entry.received_at, numbered.sequence)
+        _log.warning("%s erased scope %s: %d records", numbered.entry.origin, scope, records)
+        return 1
 
     def catch_up(self) -> int:
         """Applies everything that is in the journal; says how many entries."""
@@ -68,9 +102,18 @@ class Reconciler:
 
     def run(self, stop: Stop, now: Callable[[], datetime]) -> None:
         """Works until it is told to stop."""
-        idle, refreshed = _IDLE_SHORTEST, now()
+        idle, refreshed, stuck = _IDLE_SHORTEST, now(), False
         while not stop.is_set():
-            if self.step():
+            try:
+                done = self.step()
+            except StoreError as error:
+                if not stuck:
+                    _log.error("nothing is reconciled for now: %s", error)
+                stuck = True
+                stop.wait(_STUCK_S)
+                continue
+            stuck = False
+            if done:
                 idle = _IDLE_SHORTEST
                 continue
             if now() - refreshed > _REFRESH_EVERY:
@@ -89,16 +132,17 @@ class Reconciler:
             )
             return None
 
-    def _clock_of(self, group: Sequence[Numbered]) -> datetime | None:
-        last = group[-1].entry
-        return last.received_at if last.origin.startswith(REPLAY) else None
+
+def _clock_of(group: Sequence[Numbered]) -> datetime | None:
+    last = group[-1].entry
+    return last.received_at if last.origin.startswith(REPLAY) else None
 
 
-def _one_clock(group: Sequence[Numbered]) -> Sequence[Numbered]:
-    """The longest start of a group that is all replay or all live."""
+def _one_kind(group: Sequence[Numbered]) -> Sequence[Numbered]:
+    """The longest start of a group that is all replay or all live, without orders to erase."""
     replay = group[0].entry.origin.startswith(REPLAY)
     for place, numbered in enumerate(group):
-        if numbered.entry.origin.startswith(REPLAY) is not replay:
+        other = numbered.entry.origin.startswith(REPLAY) is not replay
+        if other or numbered.entry.form == ERASE_FORM:
             return group[:place]
     return group
-

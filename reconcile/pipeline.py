@@ -107,8 +107,11 @@ class Pipeline:
                 components.finish()
         return len(due)
 
-    def erase_scope(self, scope: str, at: datetime) -> int:
-        """Takes everything a scope's sources said out of the record, and what follows from it."""
+    def erase_scope(self, scope: str, at: datetime, sequence: int | None = None) -> int:
+        """Takes everything a scope's sources said out of the record, and what follows from it.
+
+        Says how many records; `sequence` as in apply().
+        """
         with self._record.transaction(at):
             records = [row for row in self._ledger.all_records() if row.key.scope == scope]
             links = self._ledger.links(row.id for row in records)
@@ -117,6 +120,8 @@ class Pipeline:
             for asset in sorted({link.asset for link in links.values()}):
                 components.project(asset, erased=True)
             components.finish()
+            if sequence is not None:
+                self._ledger.set_applied(sequence)
         return len(records)
 
     def _take(self, statement: Statement, group: _Group) -> None:

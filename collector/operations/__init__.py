@@ -1,7 +1,7 @@
 """Every operation, in the order of the reference. To add one: its module, and a line below."""
 
 from collector.operation import Context, NoParams, Operation
-from collector.operations import assets, estate, exporting, importing, observers
+from collector.operations import assets, estate, exporting, importing, observers, people
 
 OPERATIONS: tuple[Operation, ...] = (
     *assets.OPERATIONS,
@@ -9,6 +9,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *importing.OPERATIONS,
     *exporting.OPERATIONS,
     *estate.OPERATIONS,
+    *people.OPERATIONS,
 )
 BY_NAME: dict[str, Operation] = {operation.name: operation for operation in OPERATIONS}
 

@@ -1,0 +1,195 @@
+"""The api process: REST and console put together with what they work on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from cmdb.people import Directory, Identity
+from cmdb.people.local import write_local_token
+from cmdb.query.observers import ObserverView
+from cmdb.query.overview import SourceView
+from cmdb.store.port import Record, StoreError, StoreUnavailable
+from cmdb.store.sqlite.desk import open_desk
+from cmdb.web.console import install_console
+from cmdb.web.shell import Observers, Services
+from collector import api_claims
+from collector.api import ApiServices, build_app
+from collector.api_serve import ApiAddress, TlsFiles, is_loopback, serve_api
+from collector.backup import BackupError
+from collector.clock import utc_now
+from collector.door_client import Door
+from collector.enrolment.errors import EnrolmentError, NotKnown
+from collector.home import Home
+from collector.journal.port import JournalError, JournalFull
+from collector.operation import Context
+from collector.operations import OPERATIONS
+from collector.readers import Readers
+from collector.server import Options
+from reconcile.explain import attributes
+
+if TYPE_CHECKING:
+    from collector.enrolment.registry import Observer
+
+TRANSLATIONS: tuple[tuple[type[Exception], int], ...] = (
+    (NotKnown, 404),
+    (EnrolmentError, 422),
+    (BackupError, 409),
+    (JournalFull, 507),
+    (JournalError, 503),
+    (StoreUnavailable, 503),
+    (StoreError, 422),
+    (ValueError, 422),
+)
+"""Errors whose message is meant for the caller, most special first."""
+
+_PATIENCE_S = 2.0
+_LOOK_EVERY_S = 0.02
+
+
+class ApiProcess:
+    """What requests work with."""
+
+    def __init__(self, home: Home, stack: ExitStack) -> None:
+        self._home = home
+        self._readers = Readers(home.record_path)
+        stack.callback(self._readers.close)
+        self.desk = open_desk(home.desk_path)
+        stack.callback(self.desk.close)
+        self.door = Door(home)
+        stack.callback(self.door.close)
+        self.directory = Directory(self.desk, utc_now, write_local_token(home.run_dir))
+
+    @contextmanager
+    def context(self, who: Identity) -> Iterator[Context]:
+        """What one call works with."""
+        with self._readers.lend() as record:
+            yield Context(
+                home=self._home,
+                record=record,
+                account=who.account,
+                now=record.view.replay_clock() or utc_now(),
+                open_desk=lambda: self.desk,
+                open_door=lambda: self.door,
+                settle=self._settle,
+            )
+
+    @contextmanager
+    def reading(self) -> Iterator[Record]:
+        """The record for one page."""
+        with self._readers.lend() as record:
+            yield record
+
+    def _settle(self, sequence: int) -> int:
+        """Looks until the record is there or patience ends."""
+        until = time.monotonic() + _PATIENCE_S
+        while (applied := self._readers.applied()) < sequence and time.monotonic() < until:
+            threading.Event().wait(_LOOK_EVERY_S)
+        return applied
+
+    def observers(self) -> Observers:
+        """What the page of observers asks and does."""
+        return Observers(every=self._observers, revoke=self._revoke, allow=self._allow)
+
+    def sources(self, _record: Record) -> Iterable[SourceView]:
+        """Observers as sources, for the overview."""
+        for observer in self.door.list_observers():
+            if observer.last_seen and not observer.revoked_at:
+                yield SourceView(
+                    "/".join(sorted(observer.kinds)),
+                    observer.hostname or observer.id,
+                    observer.scope,
+                    observer.last_seen,
+                    "; ".join(observer.complaints[:1]),
+                )
+
+    def _observers(self) -> Sequence[ObserverView]:
+        return [_view(observer) for observer in self.door.list_observers()]
+
+    def _revoke(self, observer: str, by: str) -> None:
+        self.door.revoke_observer(observer)
+        self.directory.audit(by, "agents.revoke", observer)
+
+    def _allow(self, observer: str, prefixes: tuple[str, ...], by: str) -> None:
+        self.door.allow_scan(observer, prefixes)
+        self.directory.audit(by, "agents.allow", observer, prefixes=", ".join(prefixes))
+
+
+def serve(
+    home: Home,
+    options: Options,
+    *,
+    ready: Callable[[str, str | None], None],
+    stop: threading.Event,
+) -> None:
+    """Serves REST and console until `stop` is set.
+
+    `ready` gets the address and, at the very first start, the password of the account admin.
+    """
+    https = not is_loopback(options.host)
+    with ExitStack() as stack:
+        process = ApiProcess(home, stack)
+        password = process.directory.ensure_first()
+        own = version("stocktake")
+        app = build_app(
+            OPERATIONS,
+            ApiServices(process.directory, process.context, TRANSLATIONS, https=https, version=own),
+        )
+        services = Services(
+            desk=process.desk,
+            directory=process.directory,
+            reading=process.reading,
+            clock=utc_now,
+            claims=attributes,
+            reasons=api_claims.reasons,
+            sources=process.sources,
+            observers=process.observers(),
+            https=https,
+            version=own,
+        )
+        install_console(app, services, (), TRANSLATIONS)
+        address = ApiAddress(options.host, options.http_port, options.names)
+        tls = _tls(home, options) if https else None
+        scheme = "https" if https else "http"
+
+        def announce(port: int) -> None:
+            ready(f"{scheme}://{_shown(options)}:{port}", password)
+
+        serve_api(app, address, tls, announce, stop)
+
+
+def _tls(home: Home, options: Options) -> TlsFiles:
+    from collector.enrolment.authority import Authority
+
+    names = {options.host, *options.names} - {"0.0.0.0", "::"}  # noqa: S104 - left out
+    Authority.open(home.authority_dir).server_pair(names, utc_now())
+    both = home.authority_dir / "server.pem"
+    return TlsFiles(both, both)
+
+
+def _shown(options: Options) -> str:
+    host = options.host
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - shown, not bound
+        host = options.names[0] if options.names else "localhost"
+    return f"[{host}]" if ":" in host else host
+
+
+def _view(observer: Observer) -> ObserverView:
+    return ObserverView(
+        observer.id,
+        observer.hostname,
+        tuple(sorted(observer.kinds)),
+        observer.scope,
+        observer.agent_version,
+        observer.enrolled_at,
+        observer.last_seen,
+        observer.clock_offset,
+        observer.outbox_batches,
+        observer.complaints,
+        observer.scan_prefixes,
+        observer.revoked_at,
+    )
