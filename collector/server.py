@@ -106,7 +106,7 @@ class Child:
         try:
             self.start()
         except ServerError as error:
-            _log.error("%s", error)  # noqa: TRY400 - the message is the whole story
+            _log.error("%s", error)
             wait = _AGAIN_AFTER_S[min(self._failures, len(_AGAIN_AFTER_S) - 1)]
             self._failures += 1
             return wait
@@ -139,8 +139,9 @@ def serve(
     stop: threading.Event,
     ready: Callable[[Started], None],
     roles: Sequence[str] = ROLES,
+    agent: bool = False,
 ) -> None:
-    """Serves a home until `stop` is set.
+    """Serves a home until `stop` is set; with `agent` an agent observes this machine, too.
 
     Raises:
         ServerError: A part cannot start, such as for a port in use.
@@ -152,7 +153,7 @@ def serve(
         children = [Child(role, home, options) for role in roles]
         with _running(children):
             started = _started(children, options)
-            with _announced(home, started):
+            with _announced(home, started), _observing(home, wanted=agent):
                 ready(started)
                 _watch(children, stop)
 
@@ -224,6 +225,17 @@ def _announced(home: Home, started: Started) -> Iterator[None]:
         yield
     finally:
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _observing(home: Home, *, wanted: bool) -> Iterator[None]:
+    if not wanted:
+        yield
+        return
+    from collector.local_agent import local_agent
+
+    with local_agent(home):
+        yield
 
 
 def _started(children: Sequence[Child], options: Options) -> Started:

@@ -30,6 +30,9 @@ def serve(
         list[str] | None, typer.Option("--name", help="Name by which others reach this machine.")
     ] = None,
     role: Annotated[str, typer.Option(help="all, or one of intake, reconcile, api.")] = "all",
+    agent: Annotated[
+        bool, typer.Option("--agent", help="Enrol an agent on this machine and run it.")
+    ] = False,
 ) -> None:
     """Start the server: intake, reconcile and console, until Ctrl-C."""
     from collector.server import ROLES, Options, ServerError
@@ -49,6 +52,7 @@ def serve(
                 stop=stop,
                 ready=_welcome,
                 roles=ROLES if role == "all" else (role,),
+                agent=agent,
             )
         except ServerError as error:
             fail(str(error), UNREACHABLE)

@@ -1,0 +1,168 @@
+"""The home directory: where a collector keeps everything, and who may write there now.
+
+Knows paths and locks only; what is in the files is their owners' business.
+"""
+
+import fcntl
+import hashlib
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+# sun_path holds 108 bytes with its closing NUL (unix(7)); gRPC needs a few for itself.
+_SOCKET_PATH_BYTES = 100
+
+# Somebody who only asks who holds a lock has it for a moment: that is waited out.
+_LOCK_PAUSES_S = (0.01, 0.03, 0.06, 0.1)
+
+
+class HomeError(Exception):
+    """The home directory cannot be used; the message says why and what to do."""
+
+
+class HomeLocked(HomeError):
+    """Another process works on this home; `pid` names it, or is 0 where that is not known."""
+
+    def __init__(self, path: Path, name: str, pid: int) -> None:
+        self.pid = pid
+        holder = f"process {pid}" if pid else "another process"
+        super().__init__(
+            f"{holder} already works as {name} on {path}; stop it, or use another home (--home)"
+        )
+
+
+@dataclass(frozen=True)
+class Home:
+    """One collector's directory."""
+
+    path: Path
+
+    @classmethod
+    def resolve(
+        cls, option: str | Path | None = None, environ: Mapping[str, str] = os.environ
+    ) -> "Home":
+        """The home that was asked for: `option`, else STOCKTAKE_HOME, else the usual place."""
+        chosen = option or environ.get("STOCKTAKE_HOME") or _usual_place(environ)
+        return cls(Path(chosen).expanduser().absolute())
+
+    @property
+    def journal_path(self) -> Path:
+        """The intake's file: journal, enrolment, jobs."""
+        return self.path / "journal.db"
+
+    @property
+    def record_path(self) -> Path:
+        """The reconciler's file: ledger and view."""
+        return self.path / "record.db"
+
+    @property
+    def desk_path(self) -> Path:
+        """The API's file: what people work with."""
+        return self.path / "desk.db"
+
+    @property
+    def authority_dir(self) -> Path:
+        """The certificate authority and the server's certificates."""
+        return self.path / "authority"
+
+    @property
+    def run_dir(self) -> Path:
+        """Sockets and locks of running processes."""
+        return self.path / "run"
+
+    @property
+    def door_path(self) -> Path:
+        """The socket on which the intake serves the processes of this home.
+
+        Lies in the temporary directory when the home's own path is too long for a socket.
+        """
+        near = self.run_dir / "intake.sock"
+        if len(os.fsencode(near)) <= _SOCKET_PATH_BYTES:
+            return near
+        digest = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"stocktake-{os.getuid()}-{digest}" / "intake.sock"
+
+    def create(self) -> "Home":
+        """Make the directories that are not there yet, for the owner alone.
+
+        Raises:
+            HomeError: a directory cannot be made or belongs to somebody else.
+        """
+        for directory in (self.path, self.run_dir, self.door_path.parent):
+            _make_private(directory)
+        return self
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Be the only process that works as `name` on this home, until the block ends.
+
+        The kernel releases the lock when the process ends, however it ends.
+
+        Raises:
+            HomeLocked: another process holds it.
+            HomeError: the directory cannot be written.
+        """
+        self.create()
+        path = self.run_dir / f"{name}.lock"
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise HomeError(f"cannot write {path}: {error.strerror}") from error
+        try:
+            self._take(descriptor, name)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def holder(self, name: str) -> int | None:
+        """The process that works as `name` now; None for nobody, 0 where that is not known."""
+        try:
+            with self.lock(name):
+                return None
+        except HomeLocked as locked:
+            return locked.pid
+
+    def _take(self, descriptor: int, name: str) -> None:
+        for pause_s in (*_LOCK_PAUSES_S, None):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if pause_s is None:
+                    text = os.pread(descriptor, 20, 0).decode("ascii", "replace")
+                    pid = int(text) if text.isdecimal() else 0
+                    raise HomeLocked(self.path, name, pid) from error
+                time.sleep(pause_s)
+            else:
+                return
+
+
+def _usual_place(environ: Mapping[str, str]) -> Path:
+    checkout = Path(__file__).resolve().parents[1]
+    with suppress(OSError):
+        if 'name = "stocktake"' in (checkout / "pyproject.toml").read_text(encoding="utf-8"):
+            return checkout / "var"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "stocktake"
+    if os.geteuid() == 0:
+        return Path("/var/lib/stocktake")
+    data = environ.get("XDG_DATA_HOME")
+    return (Path(data) if data else Path.home() / ".local" / "share") / "stocktake"
+
+
+def _make_private(directory: Path) -> None:
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        owner = directory.stat().st_uid
+    except OSError as error:
+        raise HomeError(f"cannot make {directory}: {error.strerror}") from error
+    if owner != os.geteuid():
+        raise HomeError(
+            f"{directory} belongs to user {owner}; run as that user, or use another home (--home)"
+        )
