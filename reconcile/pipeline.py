@@ -48,6 +48,10 @@ class _Group:
     """Records that say something else now."""
     confirmed: dict[RecordId, datetime] = field(default_factory=dict)
     """Records that said the same again."""
+    talked: dict[RecordId, datetime] = field(default_factory=dict)
+    """Records that told of the same connections again, and when."""
+    related: set[RecordId] = field(default_factory=set)
+    """Records that told of the same relations again."""
     programs: dict[RecordId, tuple[tuple[Installed, ...], tuple[Installed, ...]]] = field(
         default_factory=dict
     )
@@ -137,10 +141,10 @@ class Pipeline:
         before = self._ledger.heard(observation.key, at, full=observation.full)
         known = self._ledger.sections(before.id)
         overtaken = before.full_at is not None and at < before.full_at
-        changed = not known
+        changed = not known or at < before.first_at
         for kind, section, body in self._statements(observation, set(known)):
             if section.extent is Extent.UNCHANGED:
-                self._ledger.confirm(before.id, kind, at)
+                self._confirm_section(before.id, kind, at, group)
                 continue
             merged = merge(kind, known.get(kind), section, body, at)
             if overtaken or (merged.late and merged.changed):
@@ -150,11 +154,20 @@ class Pipeline:
                 self._note_programs(before.id, kind, known, merged.section.body, group)
                 changed = True
             else:
-                self._ledger.confirm(before.id, kind, at)
+                self._confirm_section(before.id, kind, at, group)
         if changed:
             group.changed.add(before.id)
         else:
             group.confirmed.setdefault(before.id, before.seen_at)
+
+    def _confirm_section(
+        self, record: RecordId, kind: SectionKind, at: datetime, group: _Group
+    ) -> None:
+        self._ledger.confirm(record, kind, at)
+        if kind is SectionKind.RELATIONS:
+            group.related.add(record)
+        if kind is SectionKind.CONNECTIONS:
+            group.talked[record] = max(at, group.talked.get(record, at))
 
     def _statements(
         self, observation: Observation, known: set[SectionKind]
@@ -209,10 +222,11 @@ class Pipeline:
             record: seen for record, seen in group.confirmed.items() if record not in group.changed
         }
         for record, link in sorted(self._ledger.links(quiet).items()):
-            if at - quiet[record] > _CATCH_UP:
+            if record in group.related or at - quiet[record] > _CATCH_UP:
                 components.project(link.asset)
             else:
-                self._view.touch(link.asset, self._ledger.records([record])[record].seen_at)
+                seen = self._ledger.records([record])[record].seen_at
+                self._view.touch(link.asset, seen, group.talked.get(record))
 
 
 def _is_programs(part: object) -> bool:

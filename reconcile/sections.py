@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
 
-from cmdb.model.observation import SCALARS, Extent, Json, Section, SectionKind
+from cmdb.model.observation import SCALARS, Extent, Json, Programs, Section, SectionKind
 from cmdb.store.port import StoredSection
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 """Confirmed then: never said whole."""
+_NOTHING = (b"null", b"")
+_WITHDRAWN = "not in the full report"
 OVERLAID = (*SCALARS, SectionKind.HEAD)
 """Sections that are one object of values, told whole or in part."""
 
@@ -52,10 +54,24 @@ def encode(value: Json) -> bytes:
     ).encode("utf-8", "surrogatepass")
 
 
-def stored(body: bytes, at: datetime, confirmed_at: datetime) -> StoredSection:
-    """A section ready to be kept."""
-    found = hashlib.blake2b(body, digest_size=16).digest()
+def stored(
+    body: bytes, at: datetime, confirmed_at: datetime, content: bytes | None = None
+) -> StoredSection:
+    """A section ready to be kept; its digest is that of `content`, or of the body without."""
+    found = hashlib.blake2b(body if content is None else content, digest_size=16).digest()
     return StoredSection(body, found, at, confirmed_at)
+
+
+def content_of(programs: tuple[Programs, ...]) -> bytes:
+    """What a list of programs says, whatever numbers its releases have in this store."""
+    rows = [
+        f"{system.package_system}\t{entry}\t{day}"
+        for system in programs
+        for entry, day in zip(
+            system.entries, system.installed_days or (0,) * len(system.entries), strict=True
+        )
+    ]
+    return "\n".join(sorted(rows)).encode("utf-8", "surrogatepass")
 
 
 def read_values(body: bytes) -> Values:
@@ -80,7 +96,11 @@ def write_values(values: Values) -> bytes:
 
 
 def merge(
-    kind: SectionKind, current: StoredSection | None, section: Section, body: bytes, at: datetime
+    kind: SectionKind,
+    current: StoredSection | None,
+    section: Section,
+    body: bytes,
+    at: datetime,
 ) -> Merged:
     """The section after a statement made at `at`.
 
@@ -95,18 +115,26 @@ def merge(
         told = cast("dict[str, Json]", section.value)
         if section.extent is Extent.PARTIAL:
             return _merge_part(current, told, at)
-        return _merge_whole(current, told, at)
-    new = stored(body, at, at)
+        mark = "" if section.reason == _WITHDRAWN else _mark(told)
+        return _merge_whole(current, told, at, mark)
+    content = content_of(section.value) if isinstance(section.value, tuple) else None
+    new = stored(body, at, at, content)
     if current is None:
         return Merged(new, late=False, changed=True)
     if current.digest == new.digest:
         return Merged(new, late=at < current.confirmed_at, changed=False)
-    overtaken = (at, new.digest) < (current.confirmed_at, current.digest)
+    overtaken = _weight(at, new) < _weight(current.confirmed_at, current)
     return Merged(new, late=overtaken, changed=True)
 
 
-def _merge_whole(current: StoredSection | None, told: dict[str, Json], at: datetime) -> Merged:
-    mark = hashlib.blake2b(encode(cast("Json", told)), digest_size=6).hexdigest()
+def _weight(at: datetime, section: StoredSection) -> tuple[datetime, bool, bytes]:
+    """Of two lists said at one time the one that says something counts, then the greater."""
+    return at, section.body not in _NOTHING, section.digest
+
+
+def _merge_whole(
+    current: StoredSection | None, told: dict[str, Json], at: datetime, mark: str
+) -> Merged:
     if current is None:
         return Merged(
             stored(write_values(Values(told, {}, mark)), at, at), late=False, changed=True
@@ -118,7 +146,7 @@ def _merge_whole(current: StoredSection | None, told: dict[str, Json], at: datet
             late=True,
             changed=mark != known.whole_digest,
         )
-    kept = {name: said for name, said in known.overlaid.items() if said > at}
+    kept = {name: said for name, said in known.overlaid.items() if said >= at}
     values = {**told, **{name: known.values[name] for name in kept}}
     body = write_values(Values(values, kept, mark))
     return Merged(stored(body, at, at), late=False, changed=body != current.body)
@@ -129,10 +157,13 @@ def _merge_part(current: StoredSection | None, told: dict[str, Json], at: dateti
     whole_at = current.confirmed_at if current else NEVER
     values, overlaid = dict(known.values), dict(known.overlaid)
     for name, value in told.items():
-        before = overlaid.get(name, whole_at)
-        newer = at > before
-        tied = name in overlaid and at == before and encode(value) > encode(values[name])
-        if newer or tied:
+        before = overlaid.get(name)
+        if before is None:
+            # Said in part counts for more than said whole at the same time.
+            wins = at >= whole_at
+        else:
+            wins = (at, encode(value)) > (before, encode(values[name]))
+        if wins:
             values[name], overlaid[name] = value, at
     body = write_values(Values(values, overlaid, known.whole_digest))
     if current is not None and body == current.body:
@@ -143,7 +174,14 @@ def _merge_part(current: StoredSection | None, told: dict[str, Json], at: dateti
 
 
 def withdrawn(kind: SectionKind) -> tuple[Section, bytes]:
-    """The statement that a source says nothing of this any more."""
+    """The statement that a source says nothing of this any more.
+
+    Of all that is said at one time it counts for the least.
+    """
     if kind in OVERLAID:
-        return Section(Extent.FULL, {}), b""
+        return Section(Extent.FULL, {}, _WITHDRAWN), b""
     return Section(Extent.FULL, None), b"" if kind is SectionKind.PROGRAMS else b"null"
+
+
+def _mark(told: dict[str, Json]) -> str:
+    return hashlib.blake2b(encode(cast("Json", told)), digest_size=6).hexdigest()

@@ -127,6 +127,7 @@ class Edge:
     target_part: str | None = None
     """... or a part of the asset itself (target None)."""
     detail: Json = None
+    """What was counted, for a relation that connections tell of; None for others."""
     observed_at: datetime | None = None
 
 
@@ -371,8 +372,8 @@ class View(Protocol):
         """Makes this the projection of the asset, parts, edges and search included."""
         ...
 
-    def touch(self, asset: AssetId, last_seen: datetime) -> None:
-        """Notes that the asset was seen again; nothing else about it changed."""
+    def touch(self, asset: AssetId, last_seen: datetime, connections: datetime | None) -> None:
+        """Notes when the asset, and perhaps its connections, were seen again, all as before."""
         ...
 
     def part(self, asset: AssetId, local: str) -> AssetId | None:

@@ -56,6 +56,14 @@ class Endpoints:
         self._resolve([asset])
         return asset
 
+    def of(self, asset: AssetId) -> list[int]:
+        """Endpoints that an asset, or a part of it, talks to."""
+        found = self._db.execute(
+            "SELECT target FROM relation WHERE owner=? AND target IN (SELECT asset FROM endpoint)",
+            (asset,),
+        )
+        return [row[0] for row in found]
+
     def moved(self, addresses: Iterable[tuple[str, str]]) -> None:
         """Resolves the endpoints at these addresses (scope, address) again."""
         for scope, address in sorted(set(addresses)):
@@ -89,9 +97,9 @@ class Endpoints:
                 "UPDATE asset SET hidden=? WHERE id=?", (int(target is not None), endpoint)
             )
 
-    def collect(self, endpoints: Iterable[int]) -> None:
-        """Takes out those of these that no relation ends at any more."""
-        for endpoint in endpoints:
+    def settle(self, endpoints: Iterable[int]) -> None:
+        """Takes out those that no relation ends at any more; the others were seen when told of."""
+        for endpoint in sorted(set(endpoints)):
             used = self._db.execute(
                 "SELECT 1 FROM relation WHERE target=? LIMIT 1", (endpoint,)
             ).fetchone()
@@ -104,6 +112,12 @@ class Endpoints:
             if gone:
                 self._db.execute("DELETE FROM asset WHERE id=?", (endpoint,))
                 self._db.execute("DELETE FROM words WHERE rowid=?", (endpoint,))
+            elif used:
+                self._db.execute(
+                    "UPDATE asset SET (first_seen, last_seen) ="
+                    " (SELECT min(at), max(at) FROM relation WHERE target=?1) WHERE id=?1",
+                    (endpoint,),
+                )
 
 
 def seen_at(db: sqlite3.Connection, asset: AssetId) -> list[tuple[str, str]]:

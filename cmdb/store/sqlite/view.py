@@ -54,11 +54,13 @@ class SqliteView:
         self._tx.touched = True
         with translated(self._path):
             before = endpoints.seen_at(self._db, asset)
+            talked_to = self._endpoints.of(asset)
             written = _written(projection)
             self._write(asset, written, (*_texts(projection), *projection.macs))
             endpoints.replace_addresses(self._db, asset, projection.addresses)
             parts = self._put_parts(asset, projection)
             self._put_edges(asset, projection, parts)
+            self._endpoints.settle([*talked_to, *self._endpoints.of(asset)])
             after = [(scope, address) for scope, address, _ in projection.addresses]
             self._endpoints.moved([*before, *after])
 
@@ -82,10 +84,6 @@ class SqliteView:
     def _put_edges(
         self, asset: AssetId, projection: Projection, parts: Mapping[str, AssetId]
     ) -> None:
-        before = self._db.execute(
-            "SELECT target FROM relation WHERE owner=? AND target IN (SELECT asset FROM endpoint)",
-            (asset,),
-        ).fetchall()
         self._db.execute("DELETE FROM relation WHERE owner=?", (asset,))
         for edge in projection.edges:
             source = asset if edge.source_local is None else parts.get(edge.source_local)
@@ -99,7 +97,6 @@ class SqliteView:
                 " at=excluded.at, detail=excluded.detail WHERE excluded.at > at",
                 (source, edge.type, target, asset, at, detail),
             )
-        self._endpoints.collect(row[0] for row in before)
 
     def _target(
         self,
@@ -117,7 +114,7 @@ class SqliteView:
             return parts.get(edge.target_part)
         return asset if edge.target is None else edge.target
 
-    def touch(self, asset: AssetId, last_seen: datetime) -> None:
+    def touch(self, asset: AssetId, last_seen: datetime, connections: datetime | None) -> None:
         """See the port."""
         at = codec.to_micros(last_seen)
         with translated(self._path):
@@ -125,6 +122,12 @@ class SqliteView:
                 "UPDATE asset SET last_seen=max(last_seen, ?1) WHERE id=?2 OR parent=?2",
                 (at, asset),
             )
+            if connections is not None:
+                self._db.execute(
+                    "UPDATE relation SET at=max(at, ?) WHERE owner=? AND detail IS NOT NULL",
+                    (codec.to_micros(connections), asset),
+                )
+                self._endpoints.settle(self._endpoints.of(asset))
 
     def part(self, asset: AssetId, local: str) -> AssetId | None:
         """See the port."""
@@ -139,14 +142,12 @@ class SqliteView:
         self._tx.touched = True
         with translated(self._path):
             addresses = endpoints.seen_at(self._db, asset)
-            targets = self._db.execute(
-                "SELECT target FROM relation WHERE owner=?", (asset,)
-            ).fetchall()
+            talked_to = self._endpoints.of(asset)
             self._db.execute("DELETE FROM relation WHERE owner=?", (asset,))
             self._db.execute("DELETE FROM address WHERE asset=?", (asset,))
             children = self._db.execute("SELECT id FROM asset WHERE parent=?", (asset,)).fetchall()
             self._remove([asset, *(row[0] for row in children)])
-            self._endpoints.collect(row[0] for row in targets)
+            self._endpoints.settle(talked_to)
             self._endpoints.moved(addresses)
             if into is not None:
                 self._db.execute("UPDATE alias SET new=? WHERE new=?", (into, asset))

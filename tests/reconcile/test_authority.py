@@ -1,0 +1,56 @@
+"""Whose claim wins."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from reconcile.explain import explain
+from tests.reconcile.history import Engine, Say
+
+
+def two(engine: Engine, said: Say, **later: str) -> None:
+    engine.tell(
+        said(
+            "agent", "a", 0, attributes={"name": "pc", "system_serial": "AAA1", "owner": "agent's"}
+        ),
+        said("import", "b", 1, attributes={"name": "list", "system_serial": "AAA1", **later}),
+    )
+
+
+def test_an_agents_word_beats_a_list(engine: Engine, said: Say) -> None:
+    two(engine, said)
+    assert engine.find("pc").attributes["name"] == "pc"
+
+
+def test_a_lists_word_on_the_owner_beats_an_agents(engine: Engine, said: Say) -> None:
+    two(engine, said, owner="finance")
+    assert engine.find("pc").attributes["owner"] == "finance"
+
+
+def test_an_empty_claim_never_wins_over_a_value(engine: Engine, said: Say) -> None:
+    two(engine, said, owner="")
+    assert engine.find("pc").attributes["owner"] == "agent's"
+
+
+def test_a_stale_word_yields_to_a_fresh_one_when_the_time_comes(engine: Engine, said: Say) -> None:
+    two(engine, said)
+    later = engine.now + timedelta(days=31)
+    assert engine.pipeline.refresh(later) == 1
+    assert engine.find("list").attributes["name"] == "list"
+    assert engine.pipeline.refresh(later) == 0
+
+
+def test_every_claim_is_explained(engine: Engine, said: Say) -> None:
+    two(engine, said)
+    found = explain(engine.record, "pc", "name", engine.now)
+    assert [(c.value, c.wins, c.why) for c in found.attributes[0].claims] == [
+        ("pc", True, "agent ranks 1 for this attribute"),
+        ("list", False, "import ranks 5, agent ranks 1"),
+    ]
+
+
+def test_a_scans_device_is_an_agents_computer_and_back(engine: Engine, said: Say) -> None:
+    nic = [{"name": "eth0", "mac": "00:50:56:aa:00:01", "kind": "ethernet"}]
+    engine.tell(said("scan", "10.0.0.5", 0, **{"class": "Device"}, interfaces=nic))
+    engine.tell(said("agent", "a", 1, **{"class": "Computer"}, interfaces=nic))
+    assert [row.cls for row in engine.record.view.all_assets()] == ["Computer"]
