@@ -1,0 +1,141 @@
+"""Writes docs/reference from the declarations: classes, commands, the REST interface.
+
+python -m collector.reference docs/reference [--check]
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from cmdb.model.classes import CLASSES, RELATIONS
+from cmdb.model.declare import Attribute, CIClass
+
+_NOTE = "<!-- Made by `make docs` from the code; edit the code. -->\n"
+
+
+def classes() -> Iterator[str]:
+    """Classes with attributes and keys, and relations."""
+    yield f"{_NOTE}# Classes and relations\n"
+    yield "Each is declared once, in `cmdb/model/classes/`.\n"
+    for declared in CLASSES:
+        yield from _class(declared)
+    yield "## Relations\n"
+    yield "| relation | read backwards | meaning | failure |\n| --- | --- | --- | --- |"
+    for relation in RELATIONS:
+        yield (
+            f"| `{relation.name}` | `{relation.inverse}` | {relation.summary} "
+            f"| {relation.impact.value} |"
+        )
+
+
+def _class(declared: CIClass) -> Iterator[str]:
+    above = f" Extends {declared.extends.name}." if declared.extends else ""
+    yield f"## {declared.name}\n\n{declared.summary}.{above}\n"
+    if declared.attributes:
+        yield "| attribute | type | meaning | trusted, first to last |\n| --- | --- | --- | --- |"
+        yield from (_attribute(attribute) for attribute in declared.attributes)
+        yield ""
+    if declared.keys:
+        yield "Identified by, strongest first:\n"
+        for key in declared.keys:
+            alone = "by itself" if key.sole else "together with another"
+            single = "; a thing has one" if key.single else ""
+            yield f"1. `{key.name}` {alone}{single}"
+        yield ""
+
+
+def _attribute(attribute: Attribute) -> str:
+    unit = f", in {attribute.unit}s" if attribute.unit else ""
+    trust = ", ".join(rank.kind for rank in attribute.authority.ranks)
+    return f"| `{attribute.name}` | {attribute.type.value}{unit} | {attribute.summary} | {trust} |"
+
+
+def commands() -> Iterator[str]:
+    """Every command with its options."""
+    import typer.main
+
+    from collector.cli.main import app
+    from collector.cli.options import EXIT_CODES
+
+    yield f"{_NOTE}# Commands\n"
+    yield "Every command takes `--json`. Before the command: `--home`, `--server`, `--token`.\n"
+    yield "| exit code | meaning |\n| --- | --- |"
+    yield from (f"| {code} | {meaning} |" for code, meaning in EXIT_CODES)
+    yield ""
+    yield from _command("stocktake", typer.main.get_command(app))
+
+
+def _command(path: str, command: Any) -> Iterator[str]:  # noqa: ANN401 - click's, untyped
+    subs: dict[str, Any] = getattr(command, "commands", {})
+    if not subs or path.count(" "):
+        yield f"## {path}\n\n{(command.help or '').strip()}\n"
+        yield from _parameters(command)
+    for name, sub in subs.items():
+        yield from _command(f"{path} {name}", sub)
+
+
+def _parameters(command: Any) -> Iterator[str]:  # noqa: ANN401 - click's, untyped
+    rows = []
+    for parameter in command.params:
+        if parameter.name == "help":
+            continue
+        shown = ", ".join(parameter.opts) if parameter.opts[0].startswith("-") else parameter.name
+        rows.append(f"| `{shown}` | {getattr(parameter, 'help', '') or ''} |")
+    if rows:
+        yield "| argument or option | meaning |\n| --- | --- |"
+        yield from rows
+        yield ""
+
+
+def rest() -> Iterator[str]:
+    """The REST interface."""
+    from collector.operations import OPERATIONS
+
+    yield f"{_NOTE}# REST interface\n"
+    yield (
+        "Under `/api/v1`; the full schema is at `/api/v1/openapi.json`. Send an API token as"
+        " `Authorization: Bearer ...`. Errors are `application/problem+json` (RFC 9457).\n"
+    )
+    yield "| operation | | role | parameters |\n| --- | --- | --- | --- |"
+    for operation in OPERATIONS:
+        hints = get_type_hints(operation.params)
+        names = ", ".join(
+            f"`{field.name}`"
+            for field in dataclasses.fields(operation.params)
+            if field.name in hints
+        )
+        yield (
+            f"| {operation.summary} | `{operation.method} {operation.path}` | {operation.role}"
+            f" | {names} |"
+        )
+
+
+PAGES: tuple[tuple[str, Callable[[], Iterator[str]]], ...] = (
+    ("classes.md", classes),
+    ("commands.md", commands),
+    ("rest.md", rest),
+)
+
+
+def main(arguments: list[str]) -> int:
+    """Writes the pages, or with --check says which are out of step."""
+    folder, check = Path(arguments[0]), "--check" in arguments
+    stale = []
+    for name, page in PAGES:
+        text = "\n".join(page()).rstrip() + "\n"
+        target = folder / name
+        if check and (not target.exists() or target.read_text(encoding="utf-8") != text):
+            stale.append(name)
+        elif not check:
+            target.write_text(text, encoding="utf-8")
+    if stale:
+        sys.stderr.write(f"out of step with the code: {', '.join(stale)}; run make docs\n")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
