@@ -55,9 +55,13 @@ def project(
 
 
 def _trust(account: Account) -> tuple[object, ...]:
+    return (_rank(account), account.row.key.source.kind, account.row.key)
+
+
+def _rank(account: Account) -> int:
     kind = account.row.key.source.kind
     ranks = [rank.kind for rank in MEASURED.ranks]
-    return (ranks.index(kind) if kind in ranks else len(ranks), kind, account.row.key)
+    return ranks.index(kind) if kind in ranks else len(ranks)
 
 
 def _attributes(
@@ -88,14 +92,17 @@ def _scope(accounts: Sequence[Account]) -> str:
     return newest.row.key.scope
 
 
-def _addresses(accounts: Sequence[Account]) -> tuple[tuple[str, str, datetime], ...]:
-    found: dict[tuple[str, str], datetime] = {}
+def _addresses(accounts: Sequence[Account]) -> tuple[tuple[str, str, datetime, str], ...]:
+    found: dict[tuple[str, str], tuple[datetime, str]] = {}
     for account in accounts:
+        key = account.row.key
         at = account.at.get(SectionKind.INTERFACES, account.said_at)
+        witness = f"{_rank(account):02}/{key.source.kind}/{key.source.instance}/{key.native_key}"
         for address in addresses(account):
-            place = (account.row.key.scope, address)
-            found[place] = max(at, found.get(place, at))
-    return tuple((scope, address, at) for (scope, address), at in sorted(found.items()))
+            known = found.get((key.scope, address))
+            if known is None or (at, known[1]) > (known[0], witness):
+                found[key.scope, address] = (at, witness)
+    return tuple((scope, address, *seen) for (scope, address), seen in sorted(found.items()))
 
 
 def _macs(accounts: Sequence[Account]) -> tuple[str, ...]:

@@ -143,8 +143,9 @@ class Projection:
     last_seen: datetime
     source_kinds: tuple[str, ...]
     demo: bool
-    addresses: tuple[tuple[str, str, datetime], ...] = ()
-    """Scope, address and when it was seen there."""
+    addresses: tuple[tuple[str, str, datetime, str], ...] = ()
+    """Scope, address, when it was seen there, and who says so: of two assets seen at an address at
+    one time the one whose witness sorts first holds it."""
     macs: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
     edges: tuple[Edge, ...] = ()

@@ -77,9 +77,11 @@ class Endpoints:
             scope, address, protocol, port = self._db.execute(
                 "SELECT scope, address, protocol, port FROM endpoint WHERE asset=?", (endpoint,)
             ).fetchone()
-            # Two that claim one address: the one seen there last, then the older asset.
+            # Two that claim one address: the one seen there last. Ids settle nothing: they
+            # depend on the order of arrival.
             holder = self._db.execute(
-                "SELECT asset FROM address WHERE scope=? AND address=? ORDER BY at DESC, asset",
+                "SELECT asset FROM address WHERE scope=? AND address=?"
+                " ORDER BY at DESC, witness, asset",
                 (scope, address),
             ).fetchone()
             target = None
@@ -126,13 +128,16 @@ def seen_at(db: sqlite3.Connection, asset: AssetId) -> list[tuple[str, str]]:
 
 
 def replace_addresses(
-    db: sqlite3.Connection, asset: AssetId, addresses: Iterable[tuple[str, str, datetime]]
+    db: sqlite3.Connection, asset: AssetId, addresses: Iterable[tuple[str, str, datetime, str]]
 ) -> None:
     """Makes these the addresses of an asset."""
     db.execute("DELETE FROM address WHERE asset=?", (asset,))
     db.executemany(
-        "INSERT OR REPLACE INTO address VALUES (?, ?, ?, ?)",
-        [(scope, address, asset, codec.to_micros(at)) for scope, address, at in addresses],
+        "INSERT OR REPLACE INTO address VALUES (?, ?, ?, ?, ?)",
+        [
+            (scope, address, asset, codec.to_micros(at), witness)
+            for scope, address, at, witness in addresses
+        ],
     )
 
 

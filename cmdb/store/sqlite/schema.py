@@ -74,7 +74,7 @@ CREATE TABLE relation (source INTEGER NOT NULL, type TEXT NOT NULL, target INTEG
 CREATE INDEX relation_target ON relation (target);
 CREATE INDEX relation_owner ON relation (owner);
 CREATE TABLE address (scope TEXT NOT NULL, address TEXT NOT NULL, asset INTEGER NOT NULL,
-  at INTEGER NOT NULL, PRIMARY KEY (scope, address, asset)) WITHOUT ROWID;
+  at INTEGER NOT NULL, witness TEXT NOT NULL, PRIMARY KEY (scope, address, asset)) WITHOUT ROWID;
 CREATE INDEX address_asset ON address (asset);
 CREATE TABLE endpoint (asset INTEGER PRIMARY KEY, scope TEXT NOT NULL, address TEXT NOT NULL,
   protocol TEXT NOT NULL, port INTEGER NOT NULL, resolved INTEGER,

@@ -61,7 +61,7 @@ class SqliteView:
             parts = self._put_parts(asset, projection)
             self._put_edges(asset, projection, parts)
             self._endpoints.settle([*talked_to, *self._endpoints.of(asset)])
-            after = [(scope, address) for scope, address, _ in projection.addresses]
+            after = [(scope, address) for scope, address, _, _ in projection.addresses]
             self._endpoints.moved([*before, *after])
 
     def _write(self, asset: AssetId, written: Written, words: tuple[str, ...]) -> None:
@@ -368,7 +368,7 @@ def _part(asset: AssetId, part: Part, projection: Projection) -> Written:
 
 
 def _texts(projection: Projection) -> tuple[str, ...]:
-    return tuple(sorted({address for _, address, _ in projection.addresses}))
+    return tuple(sorted({address for _, address, _, _ in projection.addresses}))
 
 
 def _relation(row: tuple[int, str, int, int, str | None]) -> RelationRow:
