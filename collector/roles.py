@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 from collector.home import Home
 from collector.server import FAILED, READY, Options
 
+_PR_SET_NAME = 15  # prctl(2)
 _log = logging.getLogger(__name__)
 
 
@@ -27,6 +29,7 @@ def main() -> int:
     )
     settings = json.loads(options)
     settings["names"] = tuple(settings["names"])
+    _take_name()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -79,6 +82,14 @@ def _api(home: Home, options: Options, stop: threading.Event) -> None:
         _say(READY, {"url": url, "first_password": password})
 
     serve(home, options, ready=ready, stop=stop)
+
+
+def _take_name() -> None:
+    """Calls the process stocktake for those who list processes; python3 says nothing to them."""
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_NAME, b"stocktake", 0, 0, 0)
 
 
 def _say(word: str, what: object) -> None:

@@ -122,7 +122,7 @@ OPERATIONS = (
     ),
     Operation(
         "import.wait",
-        "POST",
+        "GET",
         "/import/wait",
         "Wait until the view holds what was imported",
         WaitParams,

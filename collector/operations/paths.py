@@ -18,7 +18,7 @@ PATHS: dict[str, tuple[str, str]] = {
     "tokens.make": ("POST", "/tokens"),
     "tokens.revoke": ("POST", "/tokens/{token_id}/revoke"),
     "import.observations": ("POST", "/import/observations"),
-    "import.wait": ("POST", "/import/wait"),
+    "import.wait": ("GET", "/import/wait"),
     "export.identity": ("GET", "/export/identity"),
     "export.assets": ("GET", "/export/assets"),
     "status": ("GET", "/status"),
