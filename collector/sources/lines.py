@@ -9,45 +9,37 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from collections.abc import Callable
+from datetime import date, datetime
 from typing import cast
 
 from cmdb.model.classes import CLASS_BY_NAME, RELATION_BY_NAME
-from cmdb.model.declare import SOURCE_KINDS
 from cmdb.model.observation import (
     Decision,
     Extent,
     Json,
     Observation,
     Programs,
-    RecordKey,
     RunEvent,
     Section,
     SectionKind,
-    Source,
     Statement,
 )
+from collector.sources import fields
+from collector.sources.fields import BadLine
+
+__all__ = ["MAX_LINE_BYTES", "BadLine", "parse"]
 
 MAX_LINE_BYTES = 4 * 1024 * 1024
-_MOST_ROWS = 50_000
-_LONGEST_TEXT = 4_096
-_LONGEST_KEY = 512
 _MOST_ATTRIBUTES = 256
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _ATTRIBUTE_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-
-Object = Mapping[str, Json]
 
 _OBSERVATION_FIELDS = frozenset({
     "type", "at", "observed_at", "source", "scope", "native_key", "run", "full", "class",
     "attributes", "interfaces", "components", "disks", "programs", "services", "connections",
     "users", "relations", "parent",
 })  # fmt: skip
-
-
-class BadLine(ValueError):
-    """The line does not hold to the form; the message says which field and why."""
 
 
 def parse(text: str | bytes, received_at: datetime | None = None) -> Statement:
@@ -72,33 +64,33 @@ def parse(text: str | bytes, received_at: datetime | None = None) -> Statement:
     reader = _READERS.get(kind) if isinstance(kind, str) else None
     if reader is None:
         raise BadLine(f"type is {kind!r}; it must be one of {', '.join(_READERS)}")
-    return reader(line, received_at or _instant(line, "at"))
+    return reader(line, received_at or fields.instant(line, "at"))
 
 
 def _no_constant(name: str) -> Json:
     raise ValueError(f"{name} is no JSON number")
 
 
-def _observation(line: Object, received_at: datetime) -> Observation:
+def _observation(line: fields.Object, received_at: datetime) -> Observation:
     unknown = sorted(line.keys() - _OBSERVATION_FIELDS)
     if unknown:
         raise BadLine(f"unknown field {unknown[0]!r}")
     full = line.get("full", False)
     if not isinstance(full, bool):
         raise BadLine("full must be true or false")
-    observed = _instant(line, "observed_at") if "observed_at" in line else received_at
+    observed = fields.instant(line, "observed_at") if "observed_at" in line else received_at
     run = line.get("run")
     return Observation(
-        key=_record_key(line),
+        key=fields.record_key(line),
         observed_at=observed,
         received_at=received_at,
         full=full,
         sections=_sections(line, full=full),
-        run=None if run is None else _text(run, "run"),
+        run=None if run is None else fields.text(run, "run"),
     )
 
 
-def _sections(line: Object, *, full: bool) -> dict[SectionKind, Section]:
+def _sections(line: fields.Object, *, full: bool) -> dict[SectionKind, Section]:
     extent = Extent.FULL if full else Extent.PARTIAL
     sections: dict[SectionKind, Section] = {}
     head = _head(line)
@@ -108,29 +100,34 @@ def _sections(line: Object, *, full: bool) -> dict[SectionKind, Section]:
         sections[SectionKind.ATTRIBUTES] = Section(extent, _attributes(line["attributes"]))
     for name, (kind, reader) in _LISTS.items():
         if name in line:
-            rows = [reader(row, f"{name}[{place}]") for place, row in enumerate(_list(line, name))]
+            rows = [
+                reader(row, f"{name}[{place}]")
+                for place, row in enumerate(fields.list_(line, name))
+            ]
             sections[kind] = Section(Extent.FULL, cast("Json", rows))
     if "programs" in line:
-        sections[SectionKind.PROGRAMS] = Section(Extent.FULL, _programs(_list(line, "programs")))
+        sections[SectionKind.PROGRAMS] = Section(
+            Extent.FULL, _programs(fields.list_(line, "programs"))
+        )
     return sections
 
 
-def _head(line: Object) -> dict[str, Json]:
+def _head(line: fields.Object) -> dict[str, Json]:
     head: dict[str, Json] = {}
     if line.get("class") is not None:
-        cls = _text(line["class"], "class")
+        cls = fields.text(line["class"], "class")
         if cls not in CLASS_BY_NAME:
             raise BadLine(f"class {cls!r} is not declared; there are {', '.join(CLASS_BY_NAME)}")
         head["class"] = cls
     if "parent" in line:
         parent = line["parent"]
-        native = _object(parent, "parent").get("native_key") if parent else None
-        head["parent"] = None if native is None else _text(native, "parent.native_key")
+        native = fields.object_(parent, "parent").get("native_key") if parent else None
+        head["parent"] = None if native is None else fields.text(native, "parent.native_key")
     return head
 
 
 def _attributes(value: Json) -> dict[str, Json]:
-    attributes = _object(value, "attributes")
+    attributes = fields.object_(value, "attributes")
     if len(attributes) > _MOST_ATTRIBUTES:
         raise BadLine(f"attributes: more than {_MOST_ATTRIBUTES}")
     for name, found in attributes.items():
@@ -139,15 +136,15 @@ def _attributes(value: Json) -> dict[str, Json]:
         if isinstance(found, list | dict):
             raise BadLine(f"attributes.{name} must be a text, a number, true, false or null")
         if isinstance(found, str):
-            _text(found, f"attributes.{name}")
+            fields.text(found, f"attributes.{name}")
     return dict(attributes)
 
 
 def _row(value: Json, where: str) -> dict[str, Json]:
-    row = _object(value, where)
+    row = fields.object_(value, where)
     for name, found in row.items():
         if isinstance(found, str):
-            _text(found, f"{where}.{name}")
+            fields.text(found, f"{where}.{name}")
         elif isinstance(found, dict):
             raise BadLine(f"{where}.{name} must not be an object")
     return dict(row)
@@ -160,7 +157,7 @@ def _interface(value: Json, where: str) -> dict[str, Json]:
         raise BadLine(f"{where}.addresses must be a list")
     for address in addresses:
         try:
-            ipaddress.ip_interface(_text(address, f"{where}.addresses").partition("%")[0])
+            ipaddress.ip_interface(fields.text(address, f"{where}.addresses").partition("%")[0])
         except ValueError as error:
             raise BadLine(f"{where}.addresses: {address!r} is no address") from error
     return row
@@ -175,20 +172,20 @@ def _socket(value: Json, where: str) -> dict[str, Json]:
 
 
 def _relation(value: Json, where: str) -> dict[str, Json]:
-    row = _object(value, where)
-    type_ = _text(row.get("type"), f"{where}.type")
+    row = fields.object_(value, where)
+    type_ = fields.text(row.get("type"), f"{where}.type")
     if type_ not in RELATION_BY_NAME:
         known = ", ".join(RELATION_BY_NAME)
         raise BadLine(f"{where}.type {type_!r} is not declared; there are {known}")
-    target = _object(row.get("target"), f"{where}.target")
-    source = _object(target.get("source") or {}, f"{where}.target.source")
+    target = fields.object_(row.get("target"), f"{where}.target")
+    source = fields.object_(target.get("source") or {}, f"{where}.target.source")
     return {
         "type": type_,
         "target": [
-            _text(source.get("kind", ""), f"{where}.target.source.kind"),
-            _text(source.get("instance", ""), f"{where}.target.source.instance"),
-            _text(target.get("scope", ""), f"{where}.target.scope"),
-            _key(target.get("native_key"), f"{where}.target.native_key"),
+            fields.text(source.get("kind", ""), f"{where}.target.source.kind"),
+            fields.text(source.get("instance", ""), f"{where}.target.source.instance"),
+            fields.text(target.get("scope", ""), f"{where}.target.scope"),
+            fields.key(target.get("native_key"), f"{where}.target.native_key"),
         ],
     }
 
@@ -214,7 +211,7 @@ def _programs(rows: list[Json]) -> tuple[Programs, ...]:
 
 
 def _column(value: Json, where: str) -> str:
-    text = "" if value is None else _text(str(value), where)
+    text = "" if value is None else fields.text(str(value), where)
     return re.sub(r"[\t\r\n]+", " ", text).strip()
 
 
@@ -227,115 +224,50 @@ def _day(value: Json, where: str) -> int:
         raise BadLine(f"{where}.installed: {value!r} is no date YYYY-MM-DD") from error
 
 
-def _run(line: Object, received_at: datetime) -> RunEvent:
+def _run(line: fields.Object, received_at: datetime) -> RunEvent:
     event, state = line.get("event"), line.get("state")
     if event not in ("start", "end"):
         raise BadLine(f"event is {event!r}; it must be start or end")
     if event == "end" and state not in ("complete", "partial", "failed"):
         raise BadLine(f"state is {state!r}; it must be complete, partial or failed")
-    covers = _object(line.get("covers") or {}, "covers")
+    covers = fields.object_(line.get("covers") or {}, "covers")
     prefixes = covers.get("addresses") or []
     if not isinstance(prefixes, list):
         raise BadLine("covers.addresses must be a list of prefixes")
     for prefix in prefixes:
         try:
-            ipaddress.ip_network(_text(prefix, "covers.addresses"), strict=False)
+            ipaddress.ip_network(fields.text(prefix, "covers.addresses"), strict=False)
         except ValueError as error:
             raise BadLine(f"covers.addresses: {prefix!r} is no prefix") from error
     return RunEvent(
-        run=_text(line.get("run"), "run"),
-        source=_source(line.get("source"), "source"),
-        scope=_text(line.get("scope"), "scope"),
+        run=fields.text(line.get("run"), "run"),
+        source=fields.source(line.get("source"), "source"),
+        scope=fields.text(line.get("scope"), "scope"),
         event=str(event),
         state=str(state) if event == "end" else None,
         covers_all=covers.get("all") is True,
         prefixes=tuple(str(prefix) for prefix in prefixes),
-        at=min(_instant(line, "at"), received_at) if "at" in line else received_at,
+        at=min(fields.instant(line, "at"), received_at) if "at" in line else received_at,
         received_at=received_at,
-        reason=None if line.get("reason") is None else _text(line["reason"], "reason"),
+        reason=None if line.get("reason") is None else fields.text(line["reason"], "reason"),
     )
 
 
-def _person(line: Object, received_at: datetime) -> Decision:
+def _person(line: fields.Object, received_at: datetime) -> Decision:
     act = line.get("act")
     if act not in ("same", "different"):
         raise BadLine(f"act is {act!r}; it must be same or different")
-    records = _list(line, "records")
+    records = fields.list_(line, "records")
     if len(records) != 2:  # noqa: PLR2004 - a pair
         raise BadLine("records must name two")
     keys = tuple(
-        _record_key(_object(record, f"records[{place}]")) for place, record in enumerate(records)
+        fields.record_key(fields.object_(record, f"records[{place}]"))
+        for place, record in enumerate(records)
     )
     return Decision(
         str(act), keys, received_at, received_at, by=str(line.get("by") or ""),
         note=str(line.get("note") or ""),
     )  # fmt: skip
-
-
-def _record_key(line: Object) -> RecordKey:
-    return RecordKey(
-        _source(line.get("source"), "source"),
-        _key(line.get("scope"), "scope"),
-        _key(line.get("native_key"), "native_key"),
-    )
-
-
-def _source(value: Json, where: str) -> Source:
-    source = _object(value, where)
-    kind = _text(source.get("kind"), f"{where}.kind")
-    if kind not in SOURCE_KINDS:
-        raise BadLine(f"{where}.kind {kind!r} is not one of {', '.join(SOURCE_KINDS)}")
-    return Source(kind, _key(source.get("instance"), f"{where}.instance"))
-
-
-def _key(value: Json, where: str) -> str:
-    text = _text(value, where)
-    if not text or len(text.encode("utf-8", "surrogatepass")) > _LONGEST_KEY:
-        raise BadLine(f"{where} must be 1 to {_LONGEST_KEY} bytes long")
-    return text
-
-
-def _text(value: Json, where: str) -> str:
-    if not isinstance(value, str):
-        raise BadLine(f"{where} must be a text" if value is not None else f"{where} is missing")
-    if len(value) > _LONGEST_TEXT:
-        raise BadLine(f"{where} is longer than {_LONGEST_TEXT} characters")
-    if any(0xD800 <= ord(char) <= 0xDFFF or char == "\0" for char in value):  # noqa: PLR2004
-        raise BadLine(f"{where} holds a character that is no text")
-    return value
-
-
-def _object(value: Json, where: str) -> Object:
-    if not isinstance(value, dict):
-        raise BadLine(f"{where} must be an object" if value is not None else f"{where} is missing")
-    return value
-
-
-def _list(line: Object, name: str) -> list[Json]:
-    value = line.get(name)
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise BadLine(f"{name} must be a list")
-    if len(value) > _MOST_ROWS:
-        raise BadLine(f"{name} has more than {_MOST_ROWS} entries")
-    return value
-
-
-def _instant(line: Object, name: str) -> datetime:
-    value = line.get(name)
-    if not isinstance(value, str):
-        raise BadLine(f"{name} must be an instant such as 2026-01-31T12:00:00Z")
-    try:
-        at = datetime.fromisoformat(value)
-    except ValueError as error:
-        raise BadLine(f"{name}: {value!r} is no instant in RFC 3339") from error
-    if at.tzinfo is None:
-        raise BadLine(f"{name}: {value!r} has no time zone; write Z for UTC")
-    try:
-        return at.astimezone(UTC)
-    except OverflowError as error:
-        raise BadLine(f"{name}: {value!r} is out of range") from error
 
 
 _LISTS: dict[str, tuple[SectionKind, Callable[[Json, str], dict[str, Json]]]] = {
@@ -347,7 +279,7 @@ _LISTS: dict[str, tuple[SectionKind, Callable[[Json, str], dict[str, Json]]]] = 
     "users": (SectionKind.USERS, _row),
     "relations": (SectionKind.RELATIONS, _relation),
 }
-_READERS: dict[str, Callable[[Object, datetime], Statement]] = {
+_READERS: dict[str, Callable[[fields.Object, datetime], Statement]] = {
     "observation": _observation,
     "run": _run,
     "person": _person,
