@@ -48,6 +48,8 @@ class Account:
     relations: tuple[tuple[str, RecordKey], ...] = ()
     at: Mapping[SectionKind, datetime] = field(default_factory=dict)
     """When each section was last said."""
+    memory: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
+    """What was computed from it once."""
 
     @property
     def family(self) -> str:

@@ -38,12 +38,12 @@ def weigh(attribute: Attribute, claims: Sequence[Claim], now: datetime) -> list[
 
     The first one wins if its form is not None.
     """
+    if not claims:
+        return []
     authority = attribute.authority
     weighed = [_weigh(attribute, claim, now) for claim in claims]
     popular = Counter(entry.form for entry in weighed)
     weighed.sort(key=lambda entry: _order(entry, authority, popular))
-    if not weighed:
-        return []
     best = weighed[0]
     return [_explained(entry, best, authority) for entry in weighed]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 from cmdb.model.classes import CLASS_BY_NAME
 from cmdb.model.declare import Key, KeyForm
@@ -35,6 +36,13 @@ class KeyValue:
 
 def key_values(account: Account) -> tuple[KeyValue, ...]:
     """All identifying values of a record, strongest first."""
+    known = account.memory.get("keys")
+    if known is None:
+        known = account.memory["keys"] = _key_values(account)
+    return cast("tuple[KeyValue, ...]", known)
+
+
+def _key_values(account: Account) -> tuple[KeyValue, ...]:
     found = [
         KeyValue(rank, key, value)
         for rank, key in enumerate(CLASS_BY_NAME[account.family].all_keys())

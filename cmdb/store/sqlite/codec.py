@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
+import threading
 from array import array
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, cast
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_LEVEL = 3
 _MAX_BODY_BYTES = 64 * 1024 * 1024
 _SHORTEST_DICTIONARY = 8
 """Bytes; the library refuses shorter ones."""
@@ -49,15 +52,17 @@ def digest(body: bytes) -> bytes:
 
 def compress(body: bytes, against: bytes = b"") -> bytes:
     """The body as zstd, or as its difference from another body."""
+    if len(against) < _SHORTEST_DICTIONARY:
+        return _plain().compress(body)
     import zstandard
 
-    return zstandard.ZstdCompressor(
-        level=3, dict_data=_dictionary(against), write_content_size=True
-    ).compress(body)
+    return zstandard.ZstdCompressor(level=_LEVEL, dict_data=_dictionary(against)).compress(body)
 
 
 def decompress(packed: bytes, against: bytes = b"") -> bytes:
     """The body that compress() packed."""
+    if len(against) < _SHORTEST_DICTIONARY:
+        return _plain().decompress(packed)
     import zstandard
 
     return zstandard.ZstdDecompressor(dict_data=_dictionary(against)).decompress(
@@ -65,9 +70,28 @@ def decompress(packed: bytes, against: bytes = b"") -> bytes:
     )
 
 
-def _dictionary(raw: bytes) -> zstandard.ZstdCompressionDict | None:
-    if len(raw) < _SHORTEST_DICTIONARY:
-        return None
+class _Plain(threading.local):
+    """Contexts without a dictionary: making one costs more than using it, and none is shared."""
+
+    def __init__(self) -> None:
+        import zstandard
+
+        self._compressor = zstandard.ZstdCompressor(level=_LEVEL)
+        self._decompressor = zstandard.ZstdDecompressor()
+
+    def compress(self, body: bytes) -> bytes:
+        return self._compressor.compress(body)
+
+    def decompress(self, packed: bytes) -> bytes:
+        return self._decompressor.decompress(packed, max_output_size=_MAX_BODY_BYTES)
+
+
+@functools.cache
+def _plain() -> _Plain:
+    return _Plain()
+
+
+def _dictionary(raw: bytes) -> zstandard.ZstdCompressionDict:
     import zstandard
 
     return zstandard.ZstdCompressionDict(raw, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
