@@ -1,0 +1,192 @@
+"""The REST interface: a table of operations made into HTTP under /api/v1.
+
+Knows no operation: parameters, roles, paging and errors follow from each declaration. Results
+are encoded by cmdb.query.encode, as everywhere.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from cmdb.people import Directory, Identity
+from cmdb.query.encode import to_json
+from cmdb.web.problem import Problem, Refused, Translation, install_problems
+from cmdb.web.visit import Cookie, check_same_site, check_token
+from collector.api_params import REVISION, Binding, bind
+from collector.api_schema import Schemas
+from collector.operation import Context, Operation
+
+PREFIX = "/api/v1"
+SAFE = frozenset({"GET", "HEAD"})
+LINES_TYPE = "application/x-ndjson"
+
+
+@dataclass(frozen=True)
+class ApiServices:
+    """What the interface needs of the world."""
+
+    directory: Directory
+    context: Callable[[Identity], AbstractContextManager[Context]]
+    """What one call works with; left when the answer is complete."""
+    translations: tuple[Translation, ...] = ()
+    """Errors of lower layers that callers are told, with their status."""
+    https: bool = False
+    version: str = "0"
+
+
+def build_app(operations: Sequence[Operation], services: ApiServices) -> FastAPI:
+    """The application with every operation, and nothing else: the console adds its pages.
+
+    Raises:
+        TypeError: an operation is declared wrongly.
+    """
+    app = FastAPI(
+        title="Stocktake",
+        version=services.version,
+        summary="What you run, what depends on it, and what you are licensed to run",
+        docs_url=None,  # Its pages load scripts from elsewhere.
+        redoc_url=None,
+        openapi_url=f"{PREFIX}/openapi.json",
+        swagger_ui_oauth2_redirect_url=None,
+    )
+    names = [operation.name for operation in operations]
+    if len(set(names)) < len(names):
+        raise TypeError(f"two operations have one name: {sorted(names)}")
+    schemas = Schemas()
+    for operation in operations:
+        _add(app, operation, services, schemas)
+    _describe(app, schemas)
+    install_problems(app, None, services.translations)
+    return app
+
+
+def _add(app: FastAPI, operation: Operation, services: ApiServices, schemas: Schemas) -> None:
+    binding = bind(operation.params, operation.path, operation.method)
+    media_type = LINES_TYPE if operation.stream else "application/json"
+    app.add_api_route(
+        PREFIX + operation.path,
+        _endpoint(operation, services, binding),
+        methods=[operation.method],
+        name=operation.name,
+        operation_id=operation.name,
+        summary=operation.summary,
+        response_model=None,
+        responses={
+            200: {"content": {media_type: {"schema": schemas.of(operation.result)}}},
+            "default": {
+                "description": "Problem",
+                "content": {"application/problem+json": {"schema": schemas.problem()}},
+            },
+        },
+        openapi_extra={"x-role": operation.role, "security": [{"bearer": []}, {"session": []}]},
+    )
+
+
+def _endpoint(
+    operation: Operation, services: ApiServices, binding: Binding
+) -> Callable[..., Response]:
+    def endpoint(request: Request, **values: object) -> Response:
+        who = _identify(request, services)
+        who.require(operation.role)
+        try:
+            params = binding.make(values)
+        except ValueError as error:
+            raise Refused(Problem(422, str(error))) from error
+        if operation.stream:
+            return _stream(operation, services, who, params)
+        with services.context(who) as context:
+            result = operation.call(context, params)
+        if operation.method not in SAFE:
+            services.directory.audit(who.account, operation.name, request.url.path)
+        return _answer(request, result)
+
+    own = [
+        inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Request)
+    ]
+    endpoint.__signature__ = inspect.Signature([*own, *binding.parameters])  # type: ignore[attr-defined]
+    endpoint.__doc__ = operation.summary
+    return endpoint
+
+
+def _identify(request: Request, services: ApiServices) -> Identity:
+    """Who is asking: by bearer token, or by the console's session with its proof of origin."""
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme:
+        who = services.directory.by_token(secret.strip()) if scheme.lower() == "bearer" else None
+        if who is None:
+            raise Refused(Problem(401, "The token is not known, or has expired or been revoked."))
+        return who
+    session = Cookie(services.https).read(request)
+    who = services.directory.by_session(session) if session else None
+    if who is None:
+        raise Refused(Problem(401, "Bring a token: Authorization: Bearer ..., or sign in."))
+    check_same_site(request)
+    check_token(request, who)
+    return who
+
+
+def _answer(request: Request, result: object) -> Response:
+    headers: dict[str, str] = {}
+    revision = getattr(result, REVISION, None)
+    if isinstance(revision, int):
+        headers["etag"] = f'"{revision}"'
+        known = request.headers.get("if-none-match", "")
+        if request.method in SAFE and headers["etag"] in (
+            each.strip() for each in known.split(",")
+        ):
+            return Response(status_code=304, headers=headers)
+    cursor = getattr(result, "cursor", None)
+    if isinstance(cursor, str):
+        following = request.url.include_query_params(after=cursor)
+        target = following.path + (f"?{following.query}" if following.query else "")
+        headers["link"] = f'<{target}>; rel="next"'
+    return JSONResponse(to_json(result), headers=headers)
+
+
+def _stream(operation: Operation, services: ApiServices, who: Identity, params: object) -> Response:
+    """JSON Lines as they come; what fails before the first line is an ordinary problem."""
+    with ExitStack() as stack:
+        context = stack.enter_context(services.context(who))
+        lines = iter(operation.call(context, params))
+        first = list(_take_one(lines))
+        held = stack.pop_all()
+
+    def body() -> Iterator[bytes]:
+        with held:
+            for lot in (first, lines):
+                for line in lot:
+                    yield json.dumps(to_json(line), ensure_ascii=False).encode() + b"\n"
+
+    return StreamingResponse(body(), media_type=LINES_TYPE)
+
+
+def _take_one(lines: Iterator[object]) -> Iterable[object]:
+    for line in lines:
+        yield line
+        return
+
+
+def _describe(app: FastAPI, schemas: Schemas) -> None:
+    """Puts the schemas of results and the ways in into the reference."""
+    make = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        described = make()
+        components = described.setdefault("components", {})
+        own: Mapping[str, Any] = schemas.definitions
+        components["schemas"] = {**components.get("schemas", {}), **own}
+        components["securitySchemes"] = {
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "session": {"type": "apiKey", "in": "cookie", "name": "stocktake"},
+        }
+        return described
+
+    app.openapi = openapi  # type: ignore[method-assign]
