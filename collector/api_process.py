@@ -26,7 +26,7 @@ from collector.door_client import Door
 from collector.enrolment.errors import EnrolmentError, NotKnown
 from collector.home import Home
 from collector.journal.port import JournalError, JournalFull
-from collector.operation import Context
+from collector.operation import Context, InputRefused
 from collector.operations import OPERATIONS
 from collector.readers import Readers
 from collector.server import Options
@@ -43,7 +43,7 @@ TRANSLATIONS: tuple[tuple[type[Exception], int], ...] = (
     (JournalError, 503),
     (StoreUnavailable, 503),
     (StoreError, 422),
-    (ValueError, 422),
+    (InputRefused, 422),
 )
 """Errors whose message is meant for the caller, most special first."""
 

@@ -13,7 +13,7 @@ from cmdb.store.port import AuditEntry, StoreError, StoreFull, StoreUnavailable,
 from cmdb.store.sqlite.record import SqliteRecord, open_record
 from collector.client import CallFailed, NoRoom, NotFound, Params, Refused, Unreachable
 from collector.clock import utc_now
-from collector.operation import Context, Operation
+from collector.operation import Context, InputRefused, Operation
 
 if TYPE_CHECKING:
     from cmdb.store.sqlite.desk import SqliteDesk
@@ -126,6 +126,7 @@ class _translated:  # noqa: N801 - reads as a phrase
 
 def call_error(error: BaseException) -> CallFailed | None:
     """The call's error for one of the layers below; None for one that nobody expects."""
+    from cmdb.people import PeopleError
     from collector.backup import BackupError
     from collector.enrolment.errors import EnrolmentError, NotKnown
     from collector.home import HomeError
@@ -142,7 +143,8 @@ def call_error(error: BaseException) -> CallFailed | None:
         (EnrolmentError, Refused),
         (BackupError, Refused),
         (JournalError, CallFailed),
-        (ValueError, Refused),
+        (InputRefused, Refused),
+        (PeopleError, Refused),
     )
     for lower, higher in table:
         if isinstance(error, lower):

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from collector.intake_desk import IntakeDesk
 
 
+class InputRefused(ValueError):
+    """The parameters of an operation make no sense; the message says which and why."""
+
+
 class Settle(Protocol):
     """Waits some seconds until the record holds everything up to a place in the journal."""
 

@@ -115,13 +115,14 @@ def _path(text: str) -> Path:
 def _expected() -> tuple[type[Exception], ...]:
     """Errors whose message is the whole story."""
     from cmdb.store.port import StoreError
+    from collector.api_serve import ApiError
     from collector.enrolment.errors import EnrolmentError
     from collector.home import HomeError
     from collector.journal.port import JournalError
     from collector.listen import ListenError
     from collector.server import ServerError
 
-    return (StoreError, EnrolmentError, HomeError, JournalError, ListenError, ServerError)
+    return (ApiError, StoreError, EnrolmentError, HomeError, JournalError, ListenError, ServerError)
 
 
 _ROLES: dict[str, Callable[[Home, Options, threading.Event], None]] = {

@@ -29,7 +29,8 @@ class StoreError(Exception):
     ├── StoreUnavailable   trying again later may work
     ├── StoreFull          no room on the disk; nothing was written
     ├── StoreForeign       not a store of ours, or of a newer version
-    └── UnknownAsset       no asset answers to that name
+    ├── UnknownAsset       no asset answers to that name
+    └── BadSearch          the search names what is not there
     """
 
 
@@ -43,6 +44,10 @@ class StoreFull(StoreError):
 
 class StoreForeign(StoreError):
     """The file is not a store of ours, or one of a newer version."""
+
+
+class BadSearch(StoreError, ValueError):
+    """The search names something that is not there; the message says what there is."""
 
 
 class UnknownAsset(StoreError, LookupError):

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from collector.clock import REPLAY, utc_now
-from collector.operation import Context, Operation
+from collector.operation import Context, InputRefused, Operation
 
 if TYPE_CHECKING:
     from collector.intake_desk import Line
@@ -54,7 +54,7 @@ def import_lines(context: Context, params: ImportParams) -> Imported:
     from collector.journal.port import JSONL_FORM
 
     if len(params.lines) > MOST_LINES:
-        raise ValueError(f"{len(params.lines)} lines in one call; the most is {MOST_LINES}")
+        raise InputRefused(f"{len(params.lines)} lines in one call; the most is {MOST_LINES}")
     replay = _is_fresh(context) if params.replay is None else params.replay
     good: list[Line] = []
     refused: list[RefusedLine] = []

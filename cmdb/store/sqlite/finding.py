@@ -10,17 +10,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from cmdb.model.classes import CLASSES
-from cmdb.store.port import AssetId, AssetRow, Page, Search, StoreError, UnknownAsset
+from cmdb.store.port import AssetId, AssetRow, BadSearch, Page, Search, UnknownAsset
 from cmdb.store.sqlite import rows
 from cmdb.store.sqlite.schema import COLUMNS
 
 SORTED_BY = (*COLUMNS, "cls", "state", "scope", "first_seen", "last_seen", "id")
 _ID = re.compile(r"(?:ci-)?(\d{1,15})", re.IGNORECASE)
 _SHOWN_CANDIDATES = 5
-
-
-class BadSearch(StoreError, ValueError):
-    """The search names something that is not there; the message says what there is."""
 
 
 def by_id(db: sqlite3.Connection, asset: AssetId) -> AssetRow | None:
@@ -74,20 +70,37 @@ def page(db: sqlite3.Connection, search: Search) -> Page:
     if column not in SORTED_BY:
         raise BadSearch(f"cannot sort by {column!r}; there are {', '.join(SORTED_BY)}")
     total = db.execute(f"SELECT count(*) FROM asset a WHERE {where}", values).fetchone()[0]
-    # NULLs sort as the empty text, so that a cursor can stand on one.
-    key = f"coalesce(a.{column}, '')"
-    direction, beyond = ("DESC", "<") if descending else ("ASC", ">")
+    order = _Order(column, descending=descending)
     if search.after:
-        last, last_id = _cursor(search.after)
-        where += f" AND ({key} {beyond} ? OR ({key} = ? AND a.id > ?))"
-        values += [last, last, last_id]
+        clause, beyond = order.after(search.after)
+        where, values = f"{where} AND {clause}", [*values, *beyond]
     found = db.execute(
-        f"SELECT a.id, {key} FROM asset a WHERE {where} ORDER BY {key} {direction}, a.id LIMIT ?",
+        f"SELECT a.id, {order.missing}, {order.key} FROM asset a WHERE {where}"
+        f" ORDER BY {order.sql} LIMIT ?",
         [*values, search.limit + 1],
     ).fetchall()
     shown = found[: search.limit]
     cursor = _make_cursor(*shown[-1]) if len(found) > search.limit else None
     return Page(tuple(_rows(db, [row[0] for row in shown])), cursor, total)
+
+
+class _Order:
+    """An order of rows: without regard to case, missing values last, ties by id."""
+
+    def __init__(self, column: str, *, descending: bool) -> None:
+        self.missing = f"(a.{column} IS NULL OR a.{column} = '')"
+        self.key = f"coalesce(a.{column}, '') COLLATE NOCASE"
+        direction, self._beyond = ("DESC", "<") if descending else ("ASC", ">")
+        self.sql = f"{self.missing}, {self.key} {direction}, a.id"
+
+    def after(self, cursor: str) -> tuple[str, list[object]]:
+        """SQL that keeps what comes after a row."""
+        asset, missing, key = _cursor(cursor)
+        clause = (
+            f"({self.missing} > ? OR ({self.missing} = ? AND ({self.key} {self._beyond} ?"
+            f" OR ({self.key} = ? AND a.id > ?))))"
+        )
+        return clause, [missing, missing, key, key, asset]
 
 
 def _rows(db: sqlite3.Connection, ids: list[int]) -> Iterator[AssetRow]:
@@ -136,17 +149,22 @@ def _like(text: str) -> str:
     return re.sub(r"([%_\\])", r"\\\1", text)
 
 
-def _make_cursor(asset: int, key: object) -> str:
-    text = json.dumps([key, asset])
+def _make_cursor(asset: int, missing: int, key: object) -> str:
+    text = json.dumps([asset, missing, key])
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _cursor(text: str) -> tuple[object, int]:
+def _cursor(text: str) -> tuple[int, int, object]:
+    refused = BadSearch("the cursor is not one that a page gave; start at the first")
     try:
         padded = text + "=" * (-len(text) % 4)
-        key, asset = json.loads(base64.urlsafe_b64decode(padded.encode()))
-        if isinstance(asset, int) and isinstance(key, str | int | float):
-            return key, asset
-    except ValueError as error:
-        raise BadSearch("the cursor is not one that a page gave; start at the first") from error
-    raise BadSearch("the cursor is not one that a page gave; start at the first")
+        asset, missing, key = json.loads(base64.urlsafe_b64decode(padded.encode()))
+    except (ValueError, TypeError) as error:
+        raise refused from error
+    if (
+        not isinstance(asset, int)
+        or missing not in (0, 1)
+        or not isinstance(key, str | int | float)
+    ):
+        raise refused
+    return asset, missing, key
