@@ -29,6 +29,7 @@ def main() -> int:
     )
     settings = json.loads(options)
     settings["names"] = tuple(settings["names"])
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     _take_name()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -152,6 +152,9 @@ class Loop:
         except OutboxFull as error:
             self._full = str(error)
             _log.error("%s", error)  # the sentence says it all
+        for complaint in complaints:
+            if complaint not in self._complaints:
+                _log.warning("could not look: %s", complaint)
         self._complaints = tuple(complaints)
 
     def _next_word(self) -> float:

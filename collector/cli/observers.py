@@ -37,6 +37,9 @@ def list_agents(context: typer.Context, as_json: AsJson = False) -> None:
             for row in found["agents"]
         ),
     )  # fmt: skip
+    for row in found["agents"]:
+        for complaint in row["complaints"] if not row["revoked_at"] else ():
+            typer.echo(show.clean(f"{row['agent']} could not read: {complaint}"))
     if not found["agents"]:
         typer.echo("no observer yet; 'stocktake token' prints the lines that enrol one")
 
