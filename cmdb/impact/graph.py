@@ -6,9 +6,10 @@ what suffers. Knows no state of failure: that is propagate.py's.
 Two readings of traffic are decided here. They hold for arrows that were derived from sockets; what
 is declared is taken at its word:
 
-* Who talks to several members of one group (or to services on them) needs as many of those as the
-  group allows: `min_up` less the members it does not talk to, at least one. Such a need is a group
-  of its own, unseen, between the members and the one who talks.
+* Who talks to several members of one group, or to one service (protocol and port) on several
+  members, needs as many of those as the group asks for: `min_up` less the members it does not talk
+  to, at least one. Such a need is a group of its own, unseen, between the members and the one who
+  talks.
 * Members of one group that talk to each other keep in step; failure does not travel between them.
 """
 
@@ -25,6 +26,8 @@ from cmdb.model.classes import RELATION_BY_NAME
 from cmdb.model.declare import Impact
 from cmdb.model.observation import Json
 from cmdb.store.port import AssetId, AssetRow, RelationRow, View
+
+Socket = tuple[object, object]
 
 UNSEEN = -1
 """In place of a relation: the arrow ends a need that was read from traffic."""
@@ -165,29 +168,35 @@ def _count_members(graph: Graph) -> None:
 
 
 def _add_traffic(graph: Graph, traffic: list[tuple[int, int, int]]) -> None:
-    by_need: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+    by_need: dict[tuple[int, int, Socket], list[tuple[int, int]]] = defaultdict(list)
     for source, target, number in traffic:
         if source == target:
             continue
         group = _group_between(graph, source, target)
-        if group is None:
-            continue
-        by_need[source, group if group != _NO_GROUP else -2 - target].append((target, number))
-    for (source, group), targets in by_need.items():
-        if group < 0 or len(targets) == 1:
-            for target, number in targets:
-                _add_arrow(graph, target, source, number)
-        else:
-            _add_need(graph, source, group, targets)
+        if group == _NO_GROUP:
+            _add_arrow(graph, target, source, number)
+        elif group is not None:
+            by_need[source, group, _socket(graph, target)].append((target, number))
+    for (source, group, _), targets in by_need.items():
+        _add_need(graph, source, group, targets)
 
 
 def _add_need(graph: Graph, source: int, group: int, targets: list[tuple[int, int]]) -> None:
+    if len(targets) == 1:
+        _add_arrow(graph, targets[0][0], source, targets[0][1])
+        return
     need = _add_node(graph)
     for target, number in targets:
         _add_arrow(graph, target, need, number, member=True)
     unseen_members = max(0, graph.members[group] - len(targets))
     graph.min_up[need] = max(1, min(graph.min_up[group], graph.members[group]) - unseen_members)
     _add_arrow(graph, need, source, UNSEEN)
+
+
+def _socket(graph: Graph, node: int) -> Socket:
+    """Protocol and port of a service: another one on the same members is another need."""
+    attributes = graph.assets[node].attributes
+    return attributes.get("protocol"), attributes.get("port")
 
 
 def _group_between(graph: Graph, source: int, target: int) -> int | None:

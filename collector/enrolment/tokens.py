@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS token (
 """
 
 PREFIX = "stk1."
-KINDS = frozenset({"agent", "scan", "snmp", "import", "cloud"})
+KINDS = frozenset({"agent", "scan", "snmp", "import", "cloud", "demo"})
 """Kinds that a token may grant; `manual` is for people, who come in by another door."""
 
 _SCOPE_BYTES = 200
