@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -13,20 +14,19 @@ from cmdb.people import Directory, Identity
 from cmdb.people.local import write_local_token
 from cmdb.query.observers import ObserverView
 from cmdb.query.overview import SourceView
-from cmdb.store.port import Record, StoreError, StoreUnavailable
+from cmdb.store.port import Record
 from cmdb.store.sqlite.desk import open_desk
 from cmdb.web.console import install_console
 from cmdb.web.shell import Observers, Services
 from collector import api_claims
+from collector.alerting import Alerting
 from collector.api import ApiServices, build_app
 from collector.api_serve import ApiAddress, TlsFiles, is_loopback, serve_api
-from collector.backup import BackupError
 from collector.clock import utc_now
 from collector.door_client import Door
-from collector.enrolment.errors import EnrolmentError, NotKnown
+from collector.failures import FAILURES
 from collector.home import Home
-from collector.journal.port import JournalError, JournalFull
-from collector.operation import Context, InputRefused
+from collector.operation import Context
 from collector.operations import OPERATIONS
 from collector.readers import Readers
 from collector.server import Options
@@ -35,15 +35,8 @@ from reconcile.explain import attributes
 if TYPE_CHECKING:
     from collector.enrolment.registry import Observer
 
-TRANSLATIONS: tuple[tuple[type[Exception], int], ...] = (
-    (NotKnown, 404),
-    (EnrolmentError, 422),
-    (BackupError, 409),
-    (JournalFull, 507),
-    (JournalError, 503),
-    (StoreUnavailable, 503),
-    (StoreError, 422),
-    (InputRefused, 422),
+TRANSLATIONS: tuple[tuple[type[Exception], int], ...] = tuple(
+    (getattr(import_module(place), name), kind.value) for place, name, kind in FAILURES
 )
 """Errors whose message is meant for the caller, most special first."""
 
@@ -60,6 +53,7 @@ class ApiProcess:
         stack.callback(self._readers.close)
         self.desk = open_desk(home.desk_path)
         stack.callback(self.desk.close)
+        self.alerting = Alerting(self.desk.alerts, home.path)
         self.door = Door(home)
         stack.callback(self.door.close)
         self.directory = Directory(self.desk, utc_now, write_local_token(home.run_dir))
@@ -76,6 +70,7 @@ class ApiProcess:
                 open_desk=lambda: self.desk,
                 open_door=lambda: self.door,
                 settle=self._settle,
+                open_alerting=lambda: self.alerting,
             )
 
     @contextmanager
@@ -90,6 +85,19 @@ class ApiProcess:
         while (applied := self._readers.applied()) < sequence and time.monotonic() < until:
             threading.Event().wait(_LOOK_EVERY_S)
         return applied
+
+    @contextmanager
+    def alerts_checked(self, stop: threading.Event) -> Iterator[None]:
+        """Checks and delivers alerts while the block lasts."""
+        worker = threading.Thread(
+            target=self.alerting.run, args=(self.reading, stop, utc_now), name="alerts"
+        )
+        worker.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            worker.join()
 
     def observers(self) -> Observers:
         """What the page of observers asks and does."""
@@ -134,6 +142,7 @@ def serve(
     with ExitStack() as stack:
         process = ApiProcess(home, stack)
         password = process.directory.ensure_first()
+        stack.enter_context(process.alerts_checked(stop))
         own = version("stocktake")
         app = build_app(
             OPERATIONS,

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode, urlsplit
@@ -20,6 +18,8 @@ from collector.home import Home
 from collector.server import LOCK, server_of
 
 if TYPE_CHECKING:
+    from http.client import HTTPConnection, HTTPResponse
+
     from collector.local import LocalEstate
 
 Answer = Any
@@ -140,6 +140,8 @@ class RemoteEstate:
 
     @contextmanager
     def _asked(self, name: str, params: Params) -> Iterator[HTTPResponse]:
+        from http.client import HTTPException
+
         method, path, body = _request(name, params)
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         if self._token:
@@ -156,8 +158,12 @@ class RemoteEstate:
             connection.close()
 
     def _connection(self) -> HTTPConnection:
+        from http.client import HTTPConnection, HTTPSConnection
+
         if not self._https:
             return HTTPConnection(self._host, self._port, timeout=_TIMEOUT_S)
+        import ssl
+
         context = ssl.create_default_context()
         if self._authority and self._authority.exists():
             context.load_verify_locations(self._authority)

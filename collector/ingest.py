@@ -208,7 +208,10 @@ def _plain(value: object) -> Json:
 
 
 def _instant(stamp: Timestamp) -> datetime:
-    return stamp.ToDatetime(tzinfo=UTC)
+    try:
+        return stamp.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise Unreadable(f"an instant {stamp.seconds} s after 1970 is out of range") from error
 
 
 _BODIES: Mapping[str, tuple[SectionKind, Callable[[Any], Json | tuple[Programs, ...]]]] = {

@@ -3,14 +3,17 @@
 The one writer of journal.db. Knows no transport.
 """
 
+from __future__ import annotations
+
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from collector import jobs
 from collector.enrolment import registry, tokens
-from collector.enrolment.authority import Authority
 from collector.enrolment.errors import RequestRefused
 from collector.enrolment.registry import Observer, Registry
 from collector.enrolment.tokens import Grants, Token
@@ -20,6 +23,9 @@ from collector.journal import sqlite
 from collector.journal.file import Connection, JournalFile
 from collector.journal.port import Appended, Entry
 from collector.plain import decode, encode
+
+if TYPE_CHECKING:
+    from collector.enrolment.authority import Authority
 
 SETTINGS_SCHEMA = """
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT
@@ -86,17 +92,26 @@ class IntakeDesk:
 
         Raises:
             JournalError: journal.db cannot be opened.
-            AuthorityBroken: the authority's files are damaged.
         """
         self.home = home
         self.clock = clock
-        self.authority = Authority.open(home.authority_dir)
         self._file = JournalFile(home.journal_path, SCHEMAS)
         self.journal = sqlite.SqliteJournal(self._file)
-        self.registry = Registry(self._file, self.authority)
+        self.registry = Registry(self._file, lambda: self.authority)
         self.queue = JobQueue(self._file)
         rows = self._file.write(lambda db: db.execute("SELECT name, body FROM setting").fetchall())
         self._settings: dict[str, str] = dict(rows)
+
+    @cached_property
+    def authority(self) -> Authority:
+        """The home's certificate authority, made when there is none.
+
+        Raises:
+            AuthorityBroken: its files are damaged.
+        """
+        from collector.enrolment.authority import Authority
+
+        return Authority.open(self.home.authority_dir)
 
     def close(self) -> None:
         """Finish what is under way and close the file."""

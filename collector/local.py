@@ -9,14 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 from cmdb.people.local import LOCAL_ACCOUNT
 from cmdb.query.encode import to_json
-from cmdb.store.port import AuditEntry, StoreError, StoreFull, StoreUnavailable, UnknownAsset
+from cmdb.store.port import AuditEntry
 from cmdb.store.sqlite.record import SqliteRecord, open_record
-from collector.client import CallFailed, NoRoom, NotFound, Params, Refused, Unreachable
+from collector.client import (
+    CallFailed,
+    NoRoom,
+    NotAllowed,
+    NotFound,
+    Params,
+    Refused,
+    Unreachable,
+)
 from collector.clock import utc_now
-from collector.operation import Context, InputRefused, Operation
+from collector.failures import Kind
+from collector.operation import Context, Operation
 
 if TYPE_CHECKING:
     from cmdb.store.sqlite.desk import SqliteDesk
+    from collector.alerting import Alerting
     from collector.home import Home
     from collector.intake_desk import IntakeDesk
 
@@ -67,6 +77,7 @@ class LocalEstate:
             open_desk=self._open_desk,
             open_door=self._open_door,
             settle=self._settle,
+            open_alerting=self._open_alerting,
         )
 
     def _open_record(self) -> SqliteRecord:
@@ -91,6 +102,11 @@ class LocalEstate:
             self._stack.callback(self._desk.close)
         return self._desk
 
+    def _open_alerting(self) -> Alerting:
+        from collector.alerting import Alerting
+
+        return Alerting(self._open_desk().alerts, self._home.path)
+
     def _settle(self, sequence: int) -> int:
         from collector.reconciler import Reconciler
 
@@ -104,9 +120,9 @@ class LocalEstate:
 
 
 def _operation(name: str) -> Operation:
-    from collector.operations import BY_NAME
+    from collector.operations import operation
 
-    return BY_NAME[name]
+    return operation(name)
 
 
 class _translated:  # noqa: N801 - reads as a phrase
@@ -126,27 +142,17 @@ class _translated:  # noqa: N801 - reads as a phrase
 
 def call_error(error: BaseException) -> CallFailed | None:
     """The call's error for one of the layers below; None for one that nobody expects."""
-    from cmdb.people import PeopleError
-    from collector.backup import BackupError
-    from collector.enrolment.errors import EnrolmentError, NotKnown
-    from collector.home import HomeError
-    from collector.journal.port import JournalError, JournalFull
+    from collector.failures import kind_of
 
-    table: tuple[tuple[type[BaseException], type[CallFailed]], ...] = (
-        (UnknownAsset, NotFound),
-        (NotKnown, NotFound),
-        (StoreFull, NoRoom),
-        (JournalFull, NoRoom),
-        (StoreUnavailable, Unreachable),
-        (HomeError, Unreachable),
-        (StoreError, Refused),
-        (EnrolmentError, Refused),
-        (BackupError, Refused),
-        (JournalError, CallFailed),
-        (InputRefused, Refused),
-        (PeopleError, Refused),
-    )
-    for lower, higher in table:
-        if isinstance(error, lower):
-            return higher(str(error))
-    return None
+    found = kind_of(error)
+    return _FAILURES[found](str(error)) if found else None
+
+
+_FAILURES: dict[Kind, type[CallFailed]] = {
+    Kind.NOT_FOUND: NotFound,
+    Kind.REFUSED: Refused,
+    Kind.NOT_ALLOWED: NotAllowed,
+    Kind.UNAVAILABLE: Unreachable,
+    Kind.NO_ROOM: NoRoom,
+    Kind.FAILED: CallFailed,
+}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from cmdb.store.desk import Desk
     from cmdb.store.port import Record
+    from collector.alerting import Alerting
     from collector.door_client import Door
     from collector.home import Home
     from collector.intake_desk import IntakeDesk
@@ -46,6 +47,12 @@ class Context:
     open_door: Callable[[], IntakeDesk | Door]
     """The intake's functions; of another process when a server works."""
     settle: Settle
+    open_alerting: Callable[[], Alerting]
+
+    @property
+    def alerting(self) -> Alerting:
+        """Licence rules and the alert centre."""
+        return self.open_alerting()
 
     @property
     def desk(self) -> Desk:

@@ -15,10 +15,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import IO
+from urllib.parse import urlsplit
 
 from collector.home import Home
 
@@ -30,7 +31,7 @@ FAILED = "failed "
 _READY_WITHIN_S = 60.0
 _STOP_WITHIN_S = 7.0
 _AGAIN_AFTER_S = (0.2, 1.0, 5.0, 15.0)
-_LASTED_S = 60.0
+_LOOK_EVERY_S = 0.2
 
 _log = logging.getLogger(__name__)
 
@@ -67,12 +68,10 @@ class Child:
 
     def __init__(self, role: str, home: Home, options: Options) -> None:
         self.role = role
-        self._command = [
-            sys.executable, "-m", "collector.roles", role, str(home.path),
-            json.dumps(asdict(options)),
-        ]  # fmt: skip
+        self._home = home
+        self._options = options
         self._failures = 0
-        self._started = 0.0
+        self._next_try = 0.0
         self.process: subprocess.Popen[str] | None = None
         self.said: dict[str, object] = {}
 
@@ -82,11 +81,11 @@ class Child:
         Raises:
             ServerError: It ended or said why it cannot; the message is its own.
         """
-        self._started = time.monotonic()
         # Its standard input is a pipe that it watches: when this process dies, however it dies,
         # the pipe closes and the child ends.
+        words = ["-m", "collector.roles", self.role, str(self._home.path)]
         self.process = subprocess.Popen(  # noqa: S603 - our own module
-            self._command,
+            [sys.executable, *words, json.dumps(asdict(self._options))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -94,23 +93,26 @@ class Child:
         )
         assert self.process.stdout is not None
         self.said = _read_ready(self.role, self.process, self.process.stdout)
+        self._options = _with_ports(self._options, self.said)
         threading.Thread(target=_drain, args=(self.process.stdout,), daemon=True).start()
 
-    def revive(self) -> float | None:
-        """Starts it again if it died; seconds to wait before the next try where that failed."""
+    def revive(self) -> None:
+        """Starts it again if it died; each try that fails puts the next one off for longer."""
         if self.process is None or self.process.poll() is None:
-            return None
+            return
+        now = time.monotonic()
+        if now < self._next_try:
+            return
         _log.error("%s ended with %s; starting it again", self.role, self.process.returncode)
-        if time.monotonic() - self._started > _LASTED_S:
-            self._failures = 0
         try:
             self.start()
         except ServerError as error:
             _log.error("%s", error)
-            wait = _AGAIN_AFTER_S[min(self._failures, len(_AGAIN_AFTER_S) - 1)]
+            wait_s = _AGAIN_AFTER_S[min(self._failures, len(_AGAIN_AFTER_S) - 1)]
+            self._next_try = time.monotonic() + wait_s
             self._failures += 1
-            return wait
-        return None
+        else:
+            self._failures = 0
 
     def ask_to_stop(self) -> None:
         """Asks it to end."""
@@ -238,6 +240,16 @@ def _observing(home: Home, *, wanted: bool) -> Iterator[None]:
         yield
 
 
+def _with_ports(options: Options, said: Mapping[str, object]) -> Options:
+    """The ports that were taken: one who is started again is found where it was."""
+    return replace(
+        options,
+        http_port=urlsplit(str(said.get("url", ""))).port or options.http_port,
+        grpc_port=int(str(said.get("port", options.grpc_port))),
+        enrol_port=int(str(said.get("enrol_port", options.enrol_port))),
+    )
+
+
 def _started(children: Sequence[Child], options: Options) -> Started:
     said = {child.role: child.said for child in children}
     intake, api = said.get("intake", {}), said.get("api", {})
@@ -251,10 +263,9 @@ def _started(children: Sequence[Child], options: Options) -> Started:
 
 
 def _watch(children: Sequence[Child], stop: threading.Event) -> None:
-    pause = 0.2
-    while not stop.wait(pause):
-        waits = [wait for child in children if (wait := child.revive()) is not None]
-        pause = max(waits, default=0.2)
+    while not stop.wait(_LOOK_EVERY_S):
+        for child in children:
+            child.revive()
 
 
 def _read_ready(role: str, process: subprocess.Popen[str], stream: IO[str]) -> dict[str, object]:

@@ -75,6 +75,8 @@ class Entitlement:
     start: date | None
     end: date | None
     contract: str
+    demo: bool = False
+    """Of the sample estate."""
 
     def holds(self, day: date) -> bool:
         """Whether it is valid on that day, first and last day included."""
@@ -137,6 +139,7 @@ def entitlements(view: View) -> tuple[Entitlement, ...]:
                 start=_day(said.get("start")),
                 end=_day(said.get("end")),
                 contract=str(said.get("contract") or ""),
+                demo=row.demo,
             )
         )
     return tuple(found)

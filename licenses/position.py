@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import Enum
 
@@ -21,6 +21,10 @@ from licenses.metrics import METRIC_BY_NAME, Installation, RequiredRight
 from licenses.products import Recogniser, recogniser
 
 _RETIRED = "retired"
+
+
+SAMPLE = " (sample estate)"
+"""Marks positions of the sample estate."""
 
 
 class PositionState(Enum):
@@ -87,11 +91,20 @@ def positions(
         catalogue: By which names become products; None takes the shipped one.
     """
     known = catalogue or load()
-    owned = _by_product(entitlements(record.view), known)
+    found = [*_positions(record, at, known, demo=False), *_positions(record, at, known, demo=True)]
+    order = list(PositionState)
+    return tuple(sorted(found, key=lambda each: (order.index(each.state), each.product.casefold())))
+
+
+def _positions(record: Record, at: datetime, known: Catalogue, *, demo: bool) -> list[Position]:
+    """Of the sample estate or of all else: what is owned in one covers nothing in the other."""
+    rights = [right for right in entitlements(record.view) if right.demo is demo]
+    owned = _by_product(rights, known)
     products = {product.name: product for product in known.products if product.licensed}
     products |= {product.name: product for product, _ in owned.values()}
     extra = tuple(product for name, product in products.items() if known.named(name) is None)
-    installed = _installations(record.view, recogniser(known, extra), products)
+    by_name = recogniser(known, extra)
+    installed = _installations(record.view, by_name, products, demo=demo)
     names = sorted(owned.keys() | installed.keys(), key=str.casefold)
     found = [
         _position(
@@ -100,8 +113,7 @@ def positions(
         )
         for name in names
     ]  # fmt: skip
-    order = list(PositionState)
-    return tuple(sorted(found, key=lambda each: (order.index(each.state), each.product.casefold())))
+    return [replace(each, product=each.product + SAMPLE) for each in found] if demo else found
 
 
 def position(
@@ -143,7 +155,7 @@ def _by_product(
 
 
 def _installations(
-    view: View, by_name: Recogniser, products: Mapping[str, Product]
+    view: View, by_name: Recogniser, products: Mapping[str, Product], *, demo: bool
 ) -> dict[str, list[Installation]]:
     found: dict[str, list[Installation]] = defaultdict(list)
     assets: dict[AssetId, AssetRow | None] = {}
@@ -155,7 +167,7 @@ def _installations(
             if asset not in assets:
                 assets[asset] = view.asset(asset)
             row = assets[asset]
-            if row is not None and row.state != _RETIRED:
+            if row is not None and row.demo is demo and row.state != _RETIRED:
                 found[product.name].append(
                     Installation(asset_name(row.id), row.name, row.cls, title.name, versions)
                 )

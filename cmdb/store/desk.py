@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from cmdb.model.observation import Json
+from cmdb.store.desk_alerts import AlertDesk
 from cmdb.store.port import AuditEntry, StoreError
 
 
@@ -161,6 +162,11 @@ class Desk(Protocol):
     @property
     def people(self) -> PeopleDesk:
         """Accounts, sessions and tokens."""
+        ...
+
+    @property
+    def alerts(self) -> AlertDesk:
+        """Alerts, channels and what waits to be sent."""
         ...
 
     def audit(self, entry: AuditEntry) -> None:

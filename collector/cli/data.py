@@ -70,13 +70,16 @@ def _import_all(opened: Estate, stream: BinaryIO, name: str, *, replay: bool | N
     total["replay"] = bool(replay)
     if total["sequence"]:
         _progress("waiting until they are in the view")
-        _wait(opened, total["sequence"])
+        wait(opened, total["sequence"])
     _progress("")
     return total
 
 
-def _wait(opened: Estate, sequence: int) -> None:
-    """Waits in calls of some seconds each, so that progress shows and none times out."""
+def wait(opened: Estate, sequence: int) -> None:
+    """Waits until the view holds a place in the journal.
+
+    In calls of some seconds each, so that progress shows and none times out.
+    """
     while True:
         done = opened.call("import.wait", {"sequence": sequence})
         if done["applied"] >= sequence:

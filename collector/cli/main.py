@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from collector.cli import assets, data, estate, observers
+from collector.cli import assets, data, estate, licences, observers
 from collector.cli.options import EXIT_CODES, Settings
 
 _EPILOG = "Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES) + "."
@@ -48,6 +48,10 @@ app.command("assets")(assets.assets)
 app.command("show")(assets.show_asset)
 app.command("explain")(assets.explain)
 app.command("history")(assets.history)
+app.command("impact")(licences.impact)
+app.command("position")(licences.position)
+app.add_typer(licences.alerts, name="alerts")
+data.imports.command("entitlements")(licences.import_entitlements)
 app.add_typer(data.imports, name="import")
 app.add_typer(data.exports, name="export")
 app.command("backup")(data.backup)

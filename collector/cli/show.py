@@ -11,7 +11,8 @@ from typing import Any
 
 import typer
 
-_PIPE_WIDTH = 240
+_LONG_ROWS = 100
+"""Rows from which on a table is laid out here, as in pipes: rich needs a millisecond for two."""
 _KIB = 1024
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
@@ -23,6 +24,10 @@ def print_json(answer: object) -> None:
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
     """Rows in columns; numbers to the right."""
+    texts = [[clean(cell) for cell in row] for row in rows]
+    if len(texts) > _LONG_ROWS or not sys.stdout.isatty():
+        _plain_table(headers, texts, title)
+        return
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -33,8 +38,8 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]], title: str =
         shown.add_column(
             header.removesuffix("#").strip(), justify="right" if right else "left", overflow="fold"
         )
-    for row in rows:
-        shown.add_row(*(Text(clean(cell)) for cell in row))
+    for row in texts:
+        shown.add_row(*(Text(cell) for cell in row))
     _console().print(shown)
 
 
@@ -85,6 +90,22 @@ def quantity(value: Any, unit: str | None) -> str:  # noqa: ANN401 - JSON
     return clean(value)
 
 
+def _plain_table(headers: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
+    """The same look without folding: lines are as long as they are."""
+    from rich.cells import cell_len
+
+    names = [header.removesuffix("#").strip() for header in headers]
+    widths = [max(map(cell_len, column)) for column in zip(names, *rows, strict=True)]
+    if title:
+        typer.echo(title)
+    for row in [names, ["─" * width for width in widths], *rows]:
+        cells = []
+        for header, cell, width in zip(headers, row, widths, strict=True):
+            room = " " * (width - cell_len(cell))
+            cells.append(room + cell if header.endswith("#") else cell + room)
+        sys.stdout.write(" " + "  ".join(cells).rstrip() + "\n")
+
+
 def _is_plain(char: str) -> bool:
     return char in "\n\t" or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co"}
 
@@ -92,4 +113,4 @@ def _is_plain(char: str) -> bool:
 def _console() -> Any:  # noqa: ANN401 - rich is imported where it is used
     from rich.console import Console
 
-    return Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
+    return Console()

@@ -3,20 +3,23 @@
 All are held in memory, so that each call can ask; what changes is on disk before it is told.
 """
 
+from __future__ import annotations
+
 import hashlib
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-
-from cryptography.hazmat.primitives import serialization
+from typing import TYPE_CHECKING
 
 from collector.enrolment import tokens
-from collector.enrolment.authority import Authority, Issued, Subject, requested_key
 from collector.enrolment.errors import NotKnown, RequestRefused
 from collector.journal.file import Connection, JournalFile
 from collector.plain import decode, encode
+
+if TYPE_CHECKING:
+    from collector.enrolment.authority import Authority, Issued
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS observer (
@@ -83,13 +86,19 @@ class CheckedIn:
 class Registry:
     """Observers of one home. Methods may be called from any thread."""
 
-    def __init__(self, file: JournalFile, authority: Authority) -> None:
+    def __init__(self, file: JournalFile, authority: Callable[[], Authority]) -> None:
+        """`authority` is asked for when a certificate is to be issued: lists need none."""
         self._file = file
-        self.authority = authority
+        self._authority = authority
         self._lock = threading.Lock()
         rows = file.write(lambda db: db.execute("SELECT id, body FROM observer").fetchall())
         self._observers = {name: decode(Observer, body) for name, body in rows}
         self._written = dict(self._observers)
+
+    @property
+    def authority(self) -> Authority:
+        """Who issues the certificates."""
+        return self._authority()
 
     def get(self, observer_id: str) -> Observer | None:
         """The observer of that id, revoked or not."""
@@ -106,6 +115,10 @@ class Registry:
             TokenRefused: the token is wrong, expired, used up or revoked.
             RequestRefused: the certificate request or the sealing key is not in order.
         """
+        from cryptography.hazmat.primitives import serialization
+
+        from collector.enrolment.authority import requested_key
+
         key = requested_key(applicant.request_der)
         key_sha256 = hashlib.sha256(
             key.public_bytes(
@@ -190,6 +203,8 @@ class Registry:
     def _new(
         self, secret: str, key_sha256: bytes, applicant: Applicant, now: datetime
     ) -> tuple[Observer, Issued]:
+        from collector.enrolment.authority import Subject
+
         name = "obs-" + "".join(secrets.choice(_ALPHABET) for _ in range(10))
 
         def admit(db: Connection) -> tuple[Observer, Issued]:
@@ -210,6 +225,8 @@ class Registry:
     def _reissued(
         self, observer: Observer, request_der: bytes, now: datetime
     ) -> tuple[Observer, Issued]:
+        from collector.enrolment.authority import Subject
+
         subject = Subject(observer.id, observer.kinds, observer.scope, observer.key_prefix)
         issued = self.authority.issue(request_der, subject, now)
         renewed = replace(

@@ -7,11 +7,6 @@ the credential and both public keys are bound to it.
 import os
 from dataclasses import dataclass
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 from collector.enrolment.errors import RequestRefused
 
 _INFO = b"stocktake sealed credential v1"
@@ -33,6 +28,11 @@ def seal(name: str, secret: bytes, sealing_key: bytes) -> Sealed:
     Raises:
         RequestRefused: the observer has no sealing key.
     """
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
     if not sealing_key:
         raise RequestRefused("the observer has no sealing key; it has to enrol again")
     ephemeral = X25519PrivateKey.generate()

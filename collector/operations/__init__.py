@@ -1,16 +1,74 @@
-"""Every operation, in the order of the reference. To add one: its module, and a line below."""
+"""Every operation, in the order of the reference. To add one: its module, and a line below.
+
+The modules are imported when OPERATIONS or an operation is asked for: the command line needs one
+of them, or with a server none.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from collector.operation import Context, NoParams, Operation
-from collector.operations import assets, estate, exporting, importing, observers, people
 
-OPERATIONS: tuple[Operation, ...] = (
-    *assets.OPERATIONS,
-    *observers.OPERATIONS,
-    *importing.OPERATIONS,
-    *exporting.OPERATIONS,
-    *estate.OPERATIONS,
-    *people.OPERATIONS,
+if TYPE_CHECKING:
+    OPERATIONS: tuple[Operation, ...]
+
+_MODULES = (
+    "assets",
+    "impact",
+    "licences",
+    "alerts",
+    "observers",
+    "importing",
+    "exporting",
+    "estate",
+    "people",
+    "demo",
 )
-BY_NAME: dict[str, Operation] = {operation.name: operation for operation in OPERATIONS}
 
-__all__ = ["BY_NAME", "OPERATIONS", "Context", "NoParams", "Operation"]
+
+def operation(name: str) -> Operation:
+    """The operation of that name.
+
+    Raises:
+        KeyError: There is none.
+    """
+    # The module that is most likely its own comes first, so that no other is imported.
+    subject = _OWN.get(name.partition(".")[0], "")
+    for module in sorted(_MODULES, key=lambda module: module != subject):
+        for found in _of(module):
+            if found.name == name:
+                return found
+    raise KeyError(name)
+
+
+def _of(module: str) -> tuple[Operation, ...]:
+    found: tuple[Operation, ...] = import_module(f"{__name__}.{module}").OPERATIONS
+    return found
+
+
+def __getattr__(name: str) -> tuple[Operation, ...]:
+    if name != "OPERATIONS":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return tuple(found for module in _MODULES for found in _of(module))
+
+
+_OWN = {
+    "agents": "observers",
+    "tokens": "observers",
+    "positions": "licences",
+    "alerts": "alerts",
+    "channels": "alerts",
+    "demo": "demo",
+    "import": "importing",
+    "export": "exporting",
+    "changes": "assets",
+    "assets": "assets",
+    "users": "people",
+    "status": "estate",
+    "backup": "estate",
+}
+"""The module of most operations with such a name; others are looked for."""
+
+__all__ = ["OPERATIONS", "Context", "NoParams", "Operation", "operation"]

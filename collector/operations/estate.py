@@ -51,11 +51,23 @@ def standing(context: Context, _params: NoParams) -> Standing:
         by_class=by_class,
         records=context.record.ledger.count(),
         applied=context.record.ledger.applied(),
-        journalled=context.door.status().last,
+        journalled=_journalled(context),
         set_aside=len(context.record.ledger.aside(1_000)),
         clock=context.now,
         replay=context.record.view.replay_clock() is not None,
     )
+
+
+def _journalled(context: Context) -> int:
+    from collector.journal.sqlite import SqliteReader
+
+    if not context.home.journal_path.exists():
+        return 0
+    reader = SqliteReader(context.home.journal_path)
+    try:
+        return reader.last()
+    finally:
+        reader.close()
 
 
 def _backup(context: Context, params: BackupParams) -> BackedUp:

@@ -9,6 +9,7 @@ from pathlib import Path
 from cmdb.model.observation import Json
 from cmdb.store.desk import AuditRow
 from cmdb.store.port import AuditEntry
+from cmdb.store.sqlite.desk_alerts import ALERT_SCHEMA, SqliteAlerts
 from cmdb.store.sqlite.desk_file import DeskFile
 from cmdb.store.sqlite.desk_people import PEOPLE_SCHEMA, SqlitePeople
 
@@ -20,7 +21,7 @@ CREATE TABLE audit(
 ) STRICT;
 """
 
-MIGRATIONS: tuple[str, ...] = (_DESK_SCHEMA, PEOPLE_SCHEMA)
+MIGRATIONS: tuple[str, ...] = (_DESK_SCHEMA, PEOPLE_SCHEMA, ALERT_SCHEMA)
 """In order; what was released is never altered, only followed by another."""
 
 
@@ -30,6 +31,7 @@ class SqliteDesk:
     def __init__(self, file: DeskFile) -> None:
         self.file = file
         self.people = SqlitePeople(file)
+        self.alerts = SqliteAlerts(file)
 
     def audit(self, entry: AuditEntry) -> None:
         """Appends to the audit trail."""

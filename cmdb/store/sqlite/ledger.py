@@ -8,7 +8,7 @@ difference from whatever was current then: versions form a tree, each naming its
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -229,21 +229,20 @@ class SqliteLedger:
                 "SELECT version, body FROM section WHERE id=?", (key,)
             ).fetchone()
             rows = self._db.execute(
-                "SELECT version, base, at, confirmed, digest, patch FROM past WHERE section=?"
-                " ORDER BY version DESC",
+                "SELECT at, version, base, confirmed, digest, patch FROM past WHERE section=?"
+                " ORDER BY at DESC, version DESC",
                 (key,),
             ).fetchall()
-        bodies = {0: b""}
+        known = [(0, b"")]
         if current:
-            bodies[current[0]] = codec.decompress(current[1])
-        earlier = []
-        for version, base, at, confirmed, found, patch in rows:
-            body = codec.decompress(patch, bodies[base])
-            bodies[version] = body
-            earlier.append(
-                StoredSection(body, found, codec.from_micros(at), codec.from_micros(confirmed))
+            known.append((current[0], codec.decompress(current[1])))
+        bodies = _unpatched(
+            known, {version: (base, patch) for _, version, base, _, _, patch in rows}
+        )
+        for at, version, _, confirmed, found, _ in rows:
+            yield StoredSection(
+                bodies[version], found, codec.from_micros(at), codec.from_micros(confirmed)
             )
-        yield from sorted(earlier, key=lambda section: section.observed_at, reverse=True)
 
     def _version(self) -> int:
         if self._next_version is None:
@@ -450,6 +449,24 @@ class SqliteLedger:
         self._next_version = None
         self._names.forget()
         self._programs.forget()
+
+
+def _unpatched(
+    known: list[tuple[int, bytes]], patches: Mapping[int, tuple[int, bytes]]
+) -> dict[int, bytes]:
+    """Bodies by version. A late word's base may itself have become past since: bases come first."""
+    resting_on: dict[int, list[int]] = {}
+    for version, (base, _) in patches.items():
+        resting_on.setdefault(base, []).append(version)
+    bodies = {}
+    while known:
+        base, body = known.pop()
+        bodies[base] = body
+        known += [
+            (version, codec.decompress(patches[version][1], body))
+            for version in resting_on.get(base, ())
+        ]
+    return bodies
 
 
 def _record(row: tuple[int, str, str, str, str, int, int, int | None]) -> RecordRow:
