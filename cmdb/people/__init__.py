@@ -1,6 +1,7 @@
 """Who may come in, and what they may do."""
 
-from cmdb.people.directory import Directory
+from typing import TYPE_CHECKING
+
 from cmdb.people.errors import (
     Forbidden,
     InvalidRequest,
@@ -11,6 +12,9 @@ from cmdb.people.errors import (
 )
 from cmdb.people.identity import Identity, Via
 from cmdb.people.roles import ADMINISTRATOR, ROLES, VIEWER, Role, allows
+
+if TYPE_CHECKING:
+    from cmdb.people.directory import Directory
 
 __all__ = [
     "ADMINISTRATOR",
@@ -28,3 +32,12 @@ __all__ = [
     "Via",
     "allows",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """The directory is heavy, and those who only want a token of this machine do without."""
+    if name == "Directory":
+        from cmdb.people.directory import Directory
+
+        return Directory
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
