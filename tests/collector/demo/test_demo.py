@@ -17,7 +17,7 @@ from collector.door_client import Door
 from collector.ingest import statement
 from collector.intake_desk import IntakeDesk
 from collector.journal.sqlite import SqliteReader
-from licenses.position import PositionState, positions
+from licenses.position import SAMPLE, PositionState, positions
 from reconcile.pipeline import Pipeline
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -147,11 +147,11 @@ def test_one_switch_of_a_pair_puts_all_servers_at_risk_and_none_down(record: Sql
 def test_one_product_is_short_one_expired_and_one_fine(record: SqliteRecord) -> None:
     found = {each.product: each for each in positions(record, NOW)}
     assert {name: each.state for name, each in found.items()} == {
-        "Microsoft Visio": PositionState.SHORT,
-        "Adobe Acrobat": PositionState.EXPIRED,
-        "Microsoft Office": PositionState.OK,
+        f"Microsoft Visio{SAMPLE}": PositionState.SHORT,
+        f"Adobe Acrobat{SAMPLE}": PositionState.EXPIRED,
+        f"Microsoft Office{SAMPLE}": PositionState.OK,
     }
-    visio = found["Microsoft Visio"]
+    visio = found[f"Microsoft Visio{SAMPLE}"]
     assert (visio.required, visio.owned, visio.shortfall) == (8, 5, 3)
     assert [right.asset_name for right in visio.required_by] == [
         f"demo-laptop-{number:02d}" for number in range(1, 9)
