@@ -16,8 +16,9 @@ from cmdb.query.observers import ObserverView
 from cmdb.query.overview import SourceView
 from cmdb.store.port import Record
 from cmdb.store.sqlite.desk import open_desk
+from cmdb.web import alerts as alert_pages
 from cmdb.web.console import install_console
-from cmdb.web.shell import Observers, Services
+from cmdb.web.shell import Observers, Panel, Services
 from collector import api_claims
 from collector.alerting import Alerting
 from collector.api import ApiServices, build_app
@@ -26,10 +27,12 @@ from collector.clock import utc_now
 from collector.door_client import Door
 from collector.failures import FAILURES
 from collector.home import Home
+from collector.names import ALL_ADDRESSES, reachable_names
 from collector.operation import Context
 from collector.operations import OPERATIONS
 from collector.readers import Readers
 from collector.server import Options
+from licenses import web as licence_pages
 from reconcile.explain import attributes
 
 if TYPE_CHECKING:
@@ -99,6 +102,32 @@ class ApiProcess:
             stop.set()
             worker.join()
 
+    def alerts(self) -> alert_pages.Alerts:
+        """What the pages of alerts ask and do."""
+        from cmdb.alerts.apprise_send import known, send
+        from cmdb.alerts.courier import Courier
+
+        courier = Courier(self.desk.alerts, send)
+        pages = {"licence": "/positions/{}"}
+        return alert_pages.Alerts(self.alerting.center, courier.try_channel, known, pages)
+
+    def panels(self) -> tuple[Panel, ...]:
+        """What subjects show on the overview."""
+        return (
+            alert_pages.panel(self.alerting.center),
+            licence_pages.panel(utc_now, self.alerting.catalogue),
+        )
+
+    def take_entitlements(self, lines: Sequence[str], name: str, by: str) -> None:
+        """Brings entitlements of an uploaded file into the record."""
+        from collector.intake_desk import Line
+        from collector.journal.port import JSONL_FORM
+
+        journalled = tuple(Line(line.encode("utf-8")) for line in lines)
+        last = self.door.append(f"import/{name[:200]}", JSONL_FORM, journalled).last
+        self.directory.audit(by, "import.entitlements", name, rows=str(len(lines)))
+        self._settle(last)
+
     def observers(self) -> Observers:
         """What the page of observers asks and does."""
         return Observers(every=self._observers, revoke=self._revoke, allow=self._allow)
@@ -157,10 +186,13 @@ def serve(
             reasons=api_claims.reasons,
             sources=process.sources,
             observers=process.observers(),
+            alerts=process.alerts(),
+            panels=process.panels(),
             https=https,
             version=own,
         )
-        install_console(app, services, (), TRANSLATIONS)
+        licences = licence_pages.subject_with(process.take_entitlements, process.alerting.catalogue)
+        install_console(app, services, (licences,), TRANSLATIONS)
         address = ApiAddress(options.host, options.http_port, options.names)
         tls = _tls(home, options) if https else None
         scheme = "https" if https else "http"
@@ -174,7 +206,7 @@ def serve(
 def _tls(home: Home, options: Options) -> TlsFiles:
     from collector.enrolment.authority import Authority
 
-    names = {options.host, *options.names} - {"0.0.0.0", "::"}  # noqa: S104 - left out
+    names = reachable_names(options.host, options.names)
     Authority.open(home.authority_dir).server_pair(names, utc_now())
     both = home.authority_dir / "server.pem"
     return TlsFiles(both, both)
@@ -182,7 +214,7 @@ def _tls(home: Home, options: Options) -> TlsFiles:
 
 def _shown(options: Options) -> str:
     host = options.host
-    if host in ("0.0.0.0", "::"):  # noqa: S104 - shown, not bound
+    if host in ALL_ADDRESSES:
         host = options.names[0] if options.names else "localhost"
     return f"[{host}]" if ":" in host else host
 

@@ -97,7 +97,7 @@ def open_estate(home: Home, server: str | None, token: str | None) -> Iterator[E
     if url:
         from cmdb.people.local import read_local_token
 
-        authority = home.authority_dir / "authority.pem"
+        authority = home.authority_dir / "root.pem"
         yield RemoteEstate(url, token or read_local_token(home.run_dir), authority)
         return
     with ExitStack() as stack:

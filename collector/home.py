@@ -22,7 +22,11 @@ _LOCK_PAUSES_S = (0.01, 0.03, 0.06, 0.1)
 
 
 class HomeError(Exception):
-    """The home directory cannot be used; the message says why and what to do."""
+    """The home directory cannot be used; the message says why and what to do.
+
+    HomeError
+    └── HomeLocked   another process works on it: stop that one, or use another home
+    """
 
 
 class HomeLocked(HomeError):

@@ -48,6 +48,7 @@ def main() -> int:
 def _intake(home: Home, options: Options, stop: threading.Event) -> None:
     from collector.intake_process import Serving, serve_intake
     from collector.listen import Listen
+    from collector.names import reachable_names
     from collector.readers import Readers
 
     readers = Readers(home.record_path)
@@ -55,7 +56,8 @@ def _intake(home: Home, options: Options, stop: threading.Event) -> None:
     def ready(serving: Serving) -> None:
         _say(READY, {"port": serving.port, "enrol_port": serving.enrol_port})
 
-    listen = Listen(options.host, options.grpc_port, options.enrol_port, options.names)
+    names = reachable_names(options.host, options.names)
+    listen = Listen(options.host, options.grpc_port, options.enrol_port, names)
     serve_intake(home, listen, ready=ready, stop=stop, applied=readers.applied)
 
 

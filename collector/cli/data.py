@@ -27,6 +27,8 @@ from collector.client import Estate, Refused
 imports = typer.Typer(help="Bring in observations and entitlements.", no_args_is_help=True)
 exports = typer.Typer(help="Write out identity and assets as JSON Lines.", no_args_is_help=True)
 
+AsArray = Annotated[bool, typer.Option("--json", help="One JSON array instead of lines.")]
+
 _LINES = 1_000
 _BYTES = 4 * 1024 * 1024
 _SHOWN_REFUSED = 20
@@ -140,21 +142,25 @@ def _progress(text: str) -> None:
 
 
 @exports.command("identity")
-def export_identity(context: typer.Context) -> None:
+def export_identity(context: typer.Context, as_json: AsArray = False) -> None:
     """Write which record is about which asset, one JSON object a line."""
-    _export(context, "export.identity")
+    _export(context, "export.identity", as_json=as_json)
 
 
 @exports.command("assets")
-def export_assets(context: typer.Context) -> None:
+def export_assets(context: typer.Context, as_json: AsArray = False) -> None:
     """Write every asset with its values, one JSON object a line."""
-    _export(context, "export.assets")
+    _export(context, "export.assets", as_json=as_json)
 
 
-def _export(context: typer.Context, name: str) -> None:
+def _export(context: typer.Context, name: str, *, as_json: bool) -> None:
+    opening, between, closing = ("[\n", ",\n", "\n]\n") if as_json else ("", "\n", "\n")
     with estate(context) as opened:
-        for row in opened.stream(name, {}):
-            sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+        sys.stdout.write(opening)
+        place = -1
+        for place, row in enumerate(opened.stream(name, {})):
+            sys.stdout.write((between if place else "") + json.dumps(row, ensure_ascii=False))
+        sys.stdout.write(closing if as_json or place >= 0 else "")
         sys.stdout.flush()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 from typing import TYPE_CHECKING, Annotated
@@ -33,6 +34,7 @@ def serve(
     agent: Annotated[
         bool, typer.Option("--agent", help="Enrol an agent on this machine and run it.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Start the server: intake, reconcile and console, until Ctrl-C."""
     from collector.server import ROLES, Options, ServerError
@@ -50,12 +52,18 @@ def serve(
                 home_of(context),
                 options,
                 stop=stop,
-                ready=_welcome,
+                ready=_announce if as_json else _welcome,
                 roles=ROLES if role == "all" else (role,),
                 agent=agent,
             )
         except ServerError as error:
             fail(str(error), UNREACHABLE)
+
+
+def _announce(started: Started) -> None:
+    from dataclasses import asdict
+
+    typer.echo(json.dumps(asdict(started)))
 
 
 def _welcome(started: Started) -> None:
