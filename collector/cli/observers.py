@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -112,8 +113,11 @@ def make(
 
 
 def _instructions(made: dict[str, str]) -> None:
-    typer.echo(f"# {made['token_id']}: enrols {made['uses']} in scope {made['scope']} until")
-    typer.echo(f"# {made['expires_at']}. Collectors: {', '.join(made['collectors'])}")
+    expires = datetime.fromisoformat(made["expires_at"]).strftime("%Y-%m-%d %H:%M UTC")
+    typer.echo(
+        f"# {made['token_id']} enrols {made['uses']} in scope {made['scope']} until {expires}"
+    )
+    typer.echo(f"# collectors: {', '.join(made['collectors'])}")
     if all(address.startswith(("127.", "[::1]", "localhost")) for address in made["collectors"]):
         typer.echo("# The collector listens on loopback only: other machines cannot reach it.")
         typer.echo("# Start it with: stocktake serve --host 0.0.0.0 --name ITS-NAME")

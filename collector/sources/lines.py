@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import cast
 
-from cmdb.model.classes import CLASS_BY_NAME, RELATION_BY_NAME
+from cmdb.model.classes import RELATION_BY_NAME
 from cmdb.model.observation import (
     Decision,
     Extent,
@@ -33,6 +33,7 @@ __all__ = ["MAX_LINE_BYTES", "BadLine", "parse"]
 MAX_LINE_BYTES = 4 * 1024 * 1024
 _MOST_ATTRIBUTES = 256
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
+_CLASS_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")
 _ATTRIBUTE_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 _OBSERVATION_FIELDS = frozenset({
@@ -116,8 +117,9 @@ def _head(line: fields.Object) -> dict[str, Json]:
     head: dict[str, Json] = {}
     if line.get("class") is not None:
         cls = fields.text(line["class"], "class")
-        if cls not in CLASS_BY_NAME:
-            raise BadLine(f"class {cls!r} is not declared; there are {', '.join(CLASS_BY_NAME)}")
+        # One that is not declared here is kept as said; the thing is then shown as a Device.
+        if not _CLASS_NAME.fullmatch(cls):
+            raise BadLine(f"class {cls!r} is no name of a class, such as Computer")
         head["class"] = cls
     if "parent" in line:
         parent = line["parent"]
