@@ -35,6 +35,8 @@ class AssetList:
     total: int
     cursor: str | None
     """Hand it in as `after` for the next page; None at the end."""
+    as_of: datetime | None = None
+    """The record's clock, against which ages count."""
 
 
 @dataclass(frozen=True, slots=True)

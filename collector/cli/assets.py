@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from collector.cli import show
 from collector.cli.options import AsJson, estate
+
+if TYPE_CHECKING:
+    from collector.client import Estate
 
 Ref = Annotated[str, typer.Argument(metavar="ASSET", help="Id (ci-12), name or full name.")]
 
@@ -44,7 +47,7 @@ def assets(
         return
     show.table(
         ("asset", "class", "name", "system", "state", "scope", "sources", "seen"),
-        (_line(row) for row in found["assets"]),
+        (_line(row, found["as_of"]) for row in found["assets"]),
     )
     shown, total = len(found["assets"]), found["total"]
     typer.echo(f"{shown} of {total}" if shown < total else f"{total} in all")
@@ -54,12 +57,12 @@ def assets(
         typer.echo("nothing is known yet: start an agent, import a file, or load the demo")
 
 
-def _line(row: dict[str, Any]) -> tuple[object, ...]:
+def _line(row: dict[str, Any], now: str) -> tuple[object, ...]:
     values = row["attributes"]
     system = " ".join(filter(None, (values.get("os_name"), values.get("os_version"))))
     return (
         row["asset"], row["cls"], row["name"] + (" (demo)" if row["demo"] else ""), system,
-        row["state"], row["scope"], row["source_kinds"], show.age(row["last_seen"]),
+        row["state"], row["scope"], row["source_kinds"], show.age(row["last_seen"], now),
     )  # fmt: skip
 
 
@@ -72,7 +75,7 @@ def show_asset(
     """Show all that is known about one asset, with whose word each value is."""
     with estate(context) as opened:
         page = opened.call("assets.show", {"ref": ref})
-        installed = opened.call("assets.programs", {"ref": ref, "limit": 500}) if programs else None
+        installed = _all_programs(opened, ref) if programs else None
     if as_json:
         show.print_json(page | ({"programs": installed["programs"]} if installed else {}))
         return
@@ -83,7 +86,7 @@ def show_asset(
         (
             (
                 row["name"], show.quantity(row["value"], row["unit"]), row["source_kind"],
-                show.age(row["observed_at"]), "stale" if row["stale"] else "",
+                show.age(row["observed_at"], page["as_of"]), "stale" if row["stale"] else "",
             )
             for row in page["attributes"]
         ),
@@ -96,6 +99,17 @@ def show_asset(
         typer.echo(f"\n{page['programs_total']} programs; --programs lists them")
 
 
+def _all_programs(opened: Estate, ref: str) -> dict[str, Any]:
+    """Every page of them as one."""
+    found: dict[str, Any] = opened.call("assets.programs", {"ref": ref, "limit": 500})
+    cursor = found["cursor"]
+    while cursor:
+        more = opened.call("assets.programs", {"ref": ref, "limit": 500, "after": cursor})
+        found["programs"] += more["programs"]
+        cursor = more["cursor"]
+    return found
+
+
 def _head(page: dict[str, Any]) -> None:
     asset = page["asset"]
     typer.secho(f"{show.clean(asset['name'])}  {asset['asset']}", bold=True)
@@ -103,7 +117,7 @@ def _head(page: dict[str, Any]) -> None:
         ("class", asset["cls"]), ("state", asset["state"]), ("scope", asset["scope"]),
         ("demo", "yes: part of the sample estate" if asset["demo"] else None),
         ("sources", asset["source_kinds"]), ("first seen", asset["first_seen"]),
-        ("last seen", f"{asset['last_seen']} ({show.age(asset['last_seen'])} ago)"),
+        ("last seen", f"{asset['last_seen']} ({show.age(asset['last_seen'], page['as_of'])} ago)"),
         ("aliases", page["aliases"]),
     ))  # fmt: skip
 
@@ -116,7 +130,7 @@ def _relations(page: dict[str, Any]) -> None:
             (
                 (
                     row["verb"], row["other"], row["other_cls"], row["other_name"],
-                    row["other_state"], show.age(row["observed_at"]),
+                    row["other_state"], show.age(row["observed_at"], page["as_of"]),
                 )
                 for row in page["relations"]
             ),

@@ -43,13 +43,13 @@ def impact(
     if found["affected"]:
         show.table(
             ("state", "asset", "class", "name", "owner", "group", "why", "oldest evidence"),
-            (_affected(row) for row in found["affected"]),
+            (_affected(row, found["as_of"]) for row in found["affected"]),
         )
     else:
         typer.echo("nothing that is known depends on it")
 
 
-def _affected(row: dict[str, Any]) -> tuple[object, ...]:
+def _affected(row: dict[str, Any], now: str) -> tuple[object, ...]:
     thing, group = row["thing"], row["redundancy"]
     state = row["state"]
     if row["at_risk"] and state != "at risk":
@@ -65,7 +65,7 @@ def _affected(row: dict[str, Any]) -> tuple[object, ...]:
     oldest = min((hop["observed_at"] for hop in row["path"]), default=None)
     return (
         state, thing["asset"], thing["cls"], name, thing["owner"], counted, path,
-        show.age(oldest) if oldest else "",
+        show.age(oldest, now) if oldest else "",
     )  # fmt: skip
 
 

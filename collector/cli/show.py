@@ -69,11 +69,12 @@ def clean(value: object) -> str:
     return "".join(char if _is_plain(char) else "�" for char in text)
 
 
-def age(instant: str | None, now: datetime | None = None) -> str:
-    """How long ago, in words: 4 min, 3 h, 12 d."""
+def age(instant: str | None, now: str | None = None) -> str:
+    """How long ago, in words: 4 min, 3 h, 12 d; as of the clock of an answer if one is given."""
     if not instant:
         return "never"
-    seconds = ((now or datetime.now(UTC)) - datetime.fromisoformat(instant)).total_seconds()
+    clock = datetime.fromisoformat(now) if now else datetime.now(UTC)
+    seconds = (clock - datetime.fromisoformat(instant)).total_seconds()
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if abs(seconds) >= length:
             return f"{int(seconds // length)} {unit}"

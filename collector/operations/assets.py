@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cmdb.query.assets import asset_page, history, list_assets, programs
 from cmdb.query.models import AssetList, AssetPage, AttributeView, History, ProgramList
@@ -102,7 +102,7 @@ class _Claims:
 
 
 def _list(context: Context, params: ListParams) -> AssetList:
-    return list_assets(context.record.view, search_of(params))
+    return replace(list_assets(context.record.view, search_of(params)), as_of=context.now)
 
 
 def _show(context: Context, params: RefParams) -> AssetPage:
