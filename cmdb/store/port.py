@@ -10,234 +10,67 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NewType, Protocol
+from typing import Protocol
 
 from cmdb.model.observation import Decision, Json, Programs, RecordKey, RunEvent, SectionKind
+from cmdb.store.errors import (
+    BadSearch,
+    StoreError,
+    StoreForeign,
+    StoreFull,
+    StoreUnavailable,
+    UnknownAsset,
+)
+from cmdb.store.values import (
+    AssetId,
+    AssetRow,
+    AuditEntry,
+    Change,
+    Edge,
+    Identifier,
+    Installed,
+    LinkRow,
+    Page,
+    Part,
+    Projection,
+    RecordId,
+    RecordRow,
+    RelationRow,
+    Search,
+    StoredSection,
+    Title,
+)
 
-RecordId = NewType("RecordId", int)
-AssetId = NewType("AssetId", int)
-Identifier = NewType("Identifier", int)
-"""64-bit hash of a key's name and normal value."""
-
-
-class StoreError(Exception):
-    """The store could not do what was asked. The cause is chained.
-
-    StoreError
-    ├── StoreUnavailable   trying again later may work
-    ├── StoreFull          no room on the disk; nothing was written
-    ├── StoreForeign       not a store of ours, or of a newer version
-    ├── UnknownAsset       no asset answers to that name
-    └── BadSearch          the search names what is not there
-    """
-
-
-class StoreUnavailable(StoreError):
-    """The store did not answer. Trying again later may work."""
-
-
-class StoreFull(StoreError):
-    """There is no room. Nothing was written."""
-
-
-class StoreForeign(StoreError):
-    """The file is not a store of ours, or one of a newer version."""
-
-
-class BadSearch(StoreError, ValueError):
-    """The search names something that is not there; the message says what there is."""
-
-
-class UnknownAsset(StoreError, LookupError):
-    """No asset, or more than one, answers to that name."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredSection:
-    """What a record says in one part, as last heard."""
-
-    body: bytes
-    """Canonical JSON, or packed release ids with days for programs."""
-    digest: bytes
-    """BLAKE2b-128 of the body."""
-    observed_at: datetime
-    """Since when it says this, by the observer's clamped clock."""
-    confirmed_at: datetime
-    """When it last said this whole, changed or not."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordRow:
-    """A record and when it was heard."""
-
-    id: RecordId
-    key: RecordKey
-    first_at: datetime
-    seen_at: datetime
-    """Newest observation, changed or not."""
-    full_at: datetime | None
-    """Newest observation that told all; what was said before it and not in it no longer holds."""
-
-
-@dataclass(frozen=True, slots=True)
-class LinkRow:
-    """This record is about that asset, with the reasons."""
-
-    record: RecordId
-    asset: AssetId
-    rule: str
-    evidence: Json
-    since: datetime
-    """First observation to which it applies."""
-    decided_at: datetime
-    ended_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What one transaction changed about one asset."""
-
-    sequence: int
-    at: datetime
-    asset: AssetId
-    what: str
-    """created, changed, joined, erased ..."""
-    detail: Json
-    """{attribute: [old, new], ...} and counts for the lists."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A thing inside an asset that is a CI of its own: a service of a machine."""
-
-    local: str
-    """Names it inside the asset, such as tcp/5432."""
-    cls: str
-    attributes: Mapping[str, Json]
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """A relation that starts at an asset or one of its parts."""
-
-    source_local: str | None
-    """Part it starts at; None for the asset itself."""
-    type: str
-    target: AssetId | None
-    """An asset ..."""
-    target_socket: tuple[str, str, int] | None = None
-    """... or whoever listens there: address, protocol, port in the asset's scope."""
-    target_part: str | None = None
-    """... or a part of the asset itself (target None)."""
-    detail: Json = None
-    """What was counted, for a relation that connections tell of; None for others."""
-    observed_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Projection:
-    """All that is so about one asset, made from its records."""
-
-    cls: str
-    attributes: Mapping[str, Json]
-    scope: str
-    state: str
-    first_seen: datetime
-    last_seen: datetime
-    source_kinds: tuple[str, ...]
-    demo: bool
-    addresses: tuple[tuple[str, str, datetime, str], ...] = ()
-    """Scope, address, when it was seen there, and who says so: of two assets seen at an address at
-    one time the one whose witness sorts first holds it."""
-    macs: tuple[str, ...] = ()
-    parts: tuple[Part, ...] = ()
-    edges: tuple[Edge, ...] = ()
-    stale_at: datetime | None = None
-    """When time alone may change the projection."""
-
-
-@dataclass(frozen=True, slots=True)
-class AssetRow:
-    """An asset as lists show it."""
-
-    id: AssetId
-    cls: str
-    name: str
-    state: str
-    parent: AssetId | None
-    scope: str
-    first_seen: datetime
-    last_seen: datetime
-    attributes: Mapping[str, Json]
-    source_kinds: tuple[str, ...]
-    demo: bool
-    revision: int
-    aliases: tuple[AssetId, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RelationRow:
-    """A typed relation between two assets."""
-
-    source: AssetId
-    type: str
-    target: AssetId
-    observed_at: datetime
-    detail: Json = None
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """Which assets, in which order, which page."""
-
-    text: str = ""
-    cls: str | None = None
-    """A class, subclasses included."""
-    state: str | None = None
-    scope: str | None = None
-    source_kind: str | None = None
-    where: tuple[tuple[str, str], ...] = ()
-    """Attribute and value, equal without regard to case; only attributes kept as columns."""
-    parts: bool = False
-    """Whether services of machines are listed when no class asks for them."""
-    order: str = "name"
-    """A column, with - before it for descending."""
-    after: str | None = None
-    """Cursor from the page before."""
-    limit: int = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of a list."""
-
-    rows: tuple[AssetRow, ...]
-    cursor: str | None
-    """Where the next page starts; None at the end."""
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class Installed:
-    """One installed release."""
-
-    name: str
-    version: str
-    architecture: str
-    publisher: str
-    package_system: str
-
-
-@dataclass(frozen=True, slots=True)
-class Title:
-    """A program name as inventories show it."""
-
-    id: int
-    package_system: str
-    name: str
-    publisher: str
+__all__ = (
+    "AssetId",
+    "AssetRow",
+    "AuditEntry",
+    "BadSearch",
+    "Change",
+    "Clock",
+    "Edge",
+    "Identifier",
+    "Installed",
+    "Ledger",
+    "LinkRow",
+    "Page",
+    "Part",
+    "Projection",
+    "Record",
+    "RecordId",
+    "RecordRow",
+    "RelationRow",
+    "Search",
+    "StoreError",
+    "StoreForeign",
+    "StoreFull",
+    "StoreUnavailable",
+    "StoredSection",
+    "Title",
+    "UnknownAsset",
+    "View",
+)
 
 
 class Ledger(Protocol):
@@ -491,17 +324,6 @@ class Record(Protocol):
     def close(self) -> None:
         """Lets go of files and connections. Closing twice is closing once."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """Who did what."""
-
-    at: datetime
-    account: str
-    action: str
-    target: str
-    detail: Mapping[str, str] = field(default_factory=dict)
 
 
 Clock = Callable[[], datetime]

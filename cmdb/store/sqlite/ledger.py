@@ -1,14 +1,9 @@
-"""The embedded ledger: records, their sections with history, links, runs, decisions.
-
-A section's current body stands whole; earlier ones are differences from the version that took
-their place, so that a small change costs a few dozen bytes. A word that comes late is kept as a
-difference from whatever was current then: versions form a tree, each naming its base.
-"""
+"""The embedded ledger: records, links, runs, decisions; sections.py has what records say."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -34,10 +29,8 @@ from cmdb.store.sqlite import codec
 from cmdb.store.sqlite.connection import translated
 from cmdb.store.sqlite.names import Names
 from cmdb.store.sqlite.programs import ProgramIndex, describe, described_days
+from cmdb.store.sqlite.sections import Sections
 from cmdb.store.sqlite.transaction import Transaction
-
-_KINDS = 16
-"""Room for section kinds in a section's id, which is record * 16 + kind."""
 
 _RECORD = """SELECT r.id, s.kind, s.instance, c.name, r.native_key, r.first_at, n.at, n.full_at
   FROM record r JOIN source s ON s.id = r.source JOIN scope c ON c.id = r.scope
@@ -54,7 +47,7 @@ class SqliteLedger:
         self._tx = tx
         self._names = Names(connection)
         self._programs = ProgramIndex(connection)
-        self._next_version: int | None = None
+        self._sections = Sections(connection, path, tx, self._programs)
 
     # Records
 
@@ -127,132 +120,23 @@ class SqliteLedger:
 
     def sections(self, record: RecordId) -> dict[SectionKind, StoredSection]:
         """See the port."""
-        with translated(self._path):
-            rows = self._db.execute(
-                "SELECT s.id, s.body, s.digest, s.at, c.at FROM section s JOIN confirmed c"
-                " ON c.section = s.id WHERE s.id BETWEEN ? AND ?",
-                (record * _KINDS, record * _KINDS + _KINDS - 1),
-            ).fetchall()
-        return {
-            SectionKind(key % _KINDS): StoredSection(
-                codec.decompress(body), found, codec.from_micros(at), codec.from_micros(confirmed)
-            )
-            for key, body, found, at, confirmed in rows
-        }
+        return self._sections.sections(record)
 
     def put_section(self, record: RecordId, kind: SectionKind, section: StoredSection) -> None:
         """See the port."""
-        key = record * _KINDS + kind.value
-        with translated(self._path):
-            old = self._db.execute(
-                "SELECT s.version, s.at, s.tx, s.digest, s.body, c.at FROM section s"
-                " JOIN confirmed c ON c.section = s.id WHERE s.id=?",
-                (key,),
-            ).fetchone()
-            version = self._version()
-            before = b""
-            if old is not None:
-                before = codec.decompress(old[4])
-                self._remember(key, old, before, base=(version, section.body))
-            self._db.execute(
-                "INSERT OR REPLACE INTO section VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    key,
-                    version,
-                    codec.to_micros(section.observed_at),
-                    self._tx.id,
-                    section.digest,
-                    codec.compress(section.body),
-                ),
-            )
-            self._db.execute(
-                "INSERT OR REPLACE INTO confirmed VALUES (?, ?)",
-                (key, codec.to_micros(section.confirmed_at)),
-            )
-            if kind is SectionKind.PROGRAMS:
-                self._programs.index(record, before, section.body)
-
-    def _remember(
-        self,
-        key: int,
-        old: tuple[int, int, int, bytes, bytes, int],
-        body: bytes,
-        base: tuple[int, bytes],
-    ) -> None:
-        version, at, tx, found, _, confirmed = old
-        self._db.execute(
-            "INSERT INTO past VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                version,
-                key,
-                base[0],
-                at,
-                confirmed,
-                tx,
-                self._tx.id,
-                found,
-                codec.compress(body, base[1]),
-            ),
-        )
+        self._sections.put_section(record, kind, section)
 
     def confirm(self, record: RecordId, kind: SectionKind, at: datetime) -> None:
         """See the port."""
-        with translated(self._path):
-            self._db.execute(
-                "UPDATE confirmed SET at=max(at, ?) WHERE section=?",
-                (codec.to_micros(at), record * _KINDS + kind.value),
-            )
+        self._sections.confirm(record, kind, at)
 
     def put_late(self, record: RecordId, kind: SectionKind, section: StoredSection) -> None:
         """See the port."""
-        key = record * _KINDS + kind.value
-        at = codec.to_micros(section.observed_at)
-        with translated(self._path):
-            known = self._db.execute(
-                "SELECT 1 FROM past WHERE section=? AND at=? AND digest=?",
-                (key, at, section.digest),
-            ).fetchone()
-            if known:
-                return
-            current = self._db.execute(
-                "SELECT version, body FROM section WHERE id=?", (key,)
-            ).fetchone()
-            base = (current[0], codec.decompress(current[1])) if current else (0, b"")
-            late = (self._version(), at, self._tx.id, section.digest, b"", at)
-            self._remember(key, late, section.body, base)
+        self._sections.put_late(record, kind, section)
 
     def past(self, record: RecordId, kind: SectionKind) -> Iterator[StoredSection]:
         """See the port."""
-        key = record * _KINDS + kind.value
-        with translated(self._path):
-            current = self._db.execute(
-                "SELECT version, body FROM section WHERE id=?", (key,)
-            ).fetchone()
-            rows = self._db.execute(
-                "SELECT at, version, base, confirmed, digest, patch FROM past WHERE section=?"
-                " ORDER BY at DESC, version DESC",
-                (key,),
-            ).fetchall()
-        known = [(0, b"")]
-        if current:
-            known.append((current[0], codec.decompress(current[1])))
-        bodies = _unpatched(
-            known, {version: (base, patch) for _, version, base, _, _, patch in rows}
-        )
-        for at, version, _, confirmed, found, _ in rows:
-            yield StoredSection(
-                bodies[version], found, codec.from_micros(at), codec.from_micros(confirmed)
-            )
-
-    def _version(self) -> int:
-        if self._next_version is None:
-            self._next_version = self._db.execute(
-                "SELECT 1 + max((SELECT coalesce(max(version), 0) FROM section),"
-                " (SELECT coalesce(max(version), 0) FROM past))"
-            ).fetchone()[0]
-        version = self._next_version
-        self._next_version += 1
-        return version
+        return self._sections.past(record, kind)
 
     # Identity
 
@@ -423,12 +307,7 @@ class SqliteLedger:
         return len(found)
 
     def _erase(self, record: RecordId) -> None:
-        programs = self.sections(record).get(SectionKind.PROGRAMS)
-        if programs:
-            self._programs.index(record, programs.body, b"")
-        first, last = record * _KINDS, record * _KINDS + _KINDS - 1
-        for table, column in (("past", "section"), ("confirmed", "section"), ("section", "id")):
-            self._db.execute(f"DELETE FROM {table} WHERE {column} BETWEEN ? AND ?", (first, last))
+        self._sections.erase(record)
         for table in ("identifier", "link", "seen"):
             self._db.execute(f"DELETE FROM {table} WHERE record=?", (record,))
         self._db.execute("DELETE FROM record WHERE id=?", (record,))
@@ -446,27 +325,9 @@ class SqliteLedger:
 
     def forget(self) -> None:
         """Drops what was remembered of a transaction that was rolled back."""
-        self._next_version = None
+        self._sections.forget()
         self._names.forget()
         self._programs.forget()
-
-
-def _unpatched(
-    known: list[tuple[int, bytes]], patches: Mapping[int, tuple[int, bytes]]
-) -> dict[int, bytes]:
-    """Bodies by version. A late word's base may itself have become past since: bases come first."""
-    resting_on: dict[int, list[int]] = {}
-    for version, (base, _) in patches.items():
-        resting_on.setdefault(base, []).append(version)
-    bodies = {}
-    while known:
-        base, body = known.pop()
-        bodies[base] = body
-        known += [
-            (version, codec.decompress(patches[version][1], body))
-            for version in resting_on.get(base, ())
-        ]
-    return bodies
 
 
 def _record(row: tuple[int, str, str, str, str, int, int, int | None]) -> RecordRow:
