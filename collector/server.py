@@ -83,6 +83,7 @@ class Child:
         """
         # Its standard input is a pipe that it watches: when this process dies, however it dies,
         # the pipe closes and the child ends.
+        self._close_pipes()
         words = ["-m", "collector.roles", self.role, str(self._home.path)]
         self.process = subprocess.Popen(  # noqa: S603 - our own module
             [sys.executable, *words, json.dumps(asdict(self._options))],
@@ -129,6 +130,12 @@ class Child:
             _log.warning("%s does not end; it is killed", self.role)
             self.process.kill()
             self.process.wait()
+        self._close_pipes()
+
+    def _close_pipes(self) -> None:
+        """Those of the process that was: one that is started again has its own."""
+        if self.process is None:
+            return
         for stream in (self.process.stdin, self.process.stdout):
             if stream:
                 stream.close()

@@ -116,8 +116,13 @@ class Loop:
     def report_once(self) -> None:
         """Report and see it acknowledged; see `run`."""
         self._scans = False  # One would not live to its end.
-        self._check_in()
-        self.make_report()
+        if self._told:
+            # What may be looked at is known: the report waits in the outbox if nobody answers.
+            self.make_report()
+            self._check_in()
+        else:
+            self._check_in()
+            self.make_report()
         if self._flush().resend_full:
             self.make_report()
             self._flush()
