@@ -118,15 +118,15 @@ class ApiProcess:
             licence_pages.panel(utc_now, self.alerting.catalogue),
         )
 
-    def take_entitlements(self, lines: Sequence[str], name: str, by: str) -> None:
-        """Brings entitlements of an uploaded file into the record."""
+    def take_entitlements(self, lines: Sequence[str], name: str, by: str) -> bool:
+        """Journals entitlements of an uploaded file; says whether the record has them already."""
         from collector.intake_desk import Line
         from collector.journal.port import JSONL_FORM
 
         journalled = tuple(Line(line.encode("utf-8")) for line in lines)
         last = self.door.append(f"import/{name[:200]}", JSONL_FORM, journalled).last
         self.directory.audit(by, "import.entitlements", name, rows=str(len(lines)))
-        self._settle(last)
+        return self._settle(last) >= last
 
     def observers(self) -> Observers:
         """What the page of observers asks and does."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from fastapi import FastAPI
 
-from cmdb.web import account, admin, asset, assets, impact, observers, overview, sign_in
+from cmdb.web import account, admin, alerts, asset, assets, impact, observers, overview, sign_in
 from cmdb.web.problem import Translation, install_problems
 from cmdb.web.shell import Services, Shell, Subject, install
 
@@ -16,6 +16,7 @@ OWN: tuple[Callable[[Shell], Subject], ...] = (
     assets.subject,
     asset.subject,
     impact.subject,
+    alerts.subject,
     observers.subject,
     account.subject,
     admin.subject,

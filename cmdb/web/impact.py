@@ -18,6 +18,7 @@ from cmdb.store.port import View
 from cmdb.web.shell import Shell, Subject
 
 _DRAWN_MOST = 300
+_DETAIL_MOST = 40
 _LISTED_MOST = 500
 _TOGETHER_MOST = 20
 
@@ -64,7 +65,7 @@ class ImpactPage:
             also=also,
             hits=[(each, steps(each)) for each in shown],
             graph=picture(answer),
-            drawn=min(len(answer.affected), _DRAWN_MOST),
+            drawn=len(_worth_drawing(answer)),
         )
 
     def _graph_of(self, view: View) -> Graph:
@@ -84,7 +85,7 @@ def picture(answer: ImpactAnswer) -> dict[str, Json]:
     """Nodes and edges for the drawing, worst first; edges as failure travels."""
     nodes: dict[str, Json] = {each.asset: _node(each, "fails") for each in answer.failing}
     failing = {each.name for each in answer.failing}
-    for each in answer.affected[:_DRAWN_MOST]:
+    for each in _worth_drawing(answer):
         thing = replace(each.thing, on="") if each.thing.on in failing else each.thing
         nodes.setdefault(thing.asset, _node(thing, each.state.value))
     edges: list[Json] = []
@@ -102,6 +103,15 @@ def subject(shell: Shell) -> Subject:
     router.add_api_route("/assets/{ref}/impact", page.show, methods=["GET"], response_model=None)
     shell.asset_links.append(("Impact", "/assets/{}/impact", "graph"))
     return Subject(router)
+
+
+def _worth_drawing(answer: ImpactAnswer) -> list[Affected]:
+    """The worst; of many, without services on machines that hit nothing further."""
+    if len(answer.affected) <= _DETAIL_MOST:
+        return list(answer.affected)
+    further = {_travels(each.relation, each.source, each.target)[0] for each in answer.arrows}
+    shown = [each for each in answer.affected if not each.thing.on or each.thing.asset in further]
+    return shown[:_DRAWN_MOST]
 
 
 def _node(thing: Thing, effect: str) -> Json:

@@ -32,6 +32,8 @@ from cmdb.web.visit import Cookie, check_same_site, check_token
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+    from cmdb.web.alerts import Alerts
+
 _HERE = Path(__file__).parent
 _VENDOR = ("htmx.min.js", "cytoscape.min.js", "cytoscape-dagre.min.js")
 
@@ -99,6 +101,7 @@ class Services:
     """Every claim about one attribute, the winner first."""
     sources: Callable[[Record], Iterable[SourceView]] = _no_sources
     observers: Observers | None = None
+    alerts: Alerts | None = None
     panels: tuple[Panel, ...] = ()
     https: bool = False
     version: str = ""

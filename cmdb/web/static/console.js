@@ -39,3 +39,10 @@ function fitMenu() {
 }
 narrow.addEventListener("change", fitMenu);
 fitMenu();
+
+// Where the tabs do not fit, the one that is shown is in sight.
+const tab = document.querySelector(".tabs [aria-current]");
+if (tab) {
+  const row = tab.closest(".tabs");
+  row.scrollLeft = tab.offsetLeft - row.offsetLeft - (row.clientWidth - tab.offsetWidth) / 2;
+}

@@ -13,10 +13,15 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from cmdb.alerts.apprise_send import known, send
+from cmdb.alerts.center import AlertCenter
+from cmdb.alerts.courier import Courier
+from cmdb.alerts.rule import Finding, Rule, Severity
 from cmdb.people import Directory
 from cmdb.query.observers import ObserverView
 from cmdb.query.overview import SourceView
 from cmdb.store.sqlite.desk import SqliteDesk, open_desk
+from cmdb.web.alerts import Alerts, panel
 from cmdb.web.console import install_console
 from cmdb.web.guard import Guard, GuardRules
 from cmdb.web.shell import Observers, Services
@@ -100,6 +105,11 @@ def _services(console: Console, estate: Any) -> Services:
         ("cannot read <dmi>",),
         (),
     )
+    rule = Rule("some.rule", "Something holds", Severity.CRITICAL)
+    center = AlertCenter(console.desk.alerts, (rule,))
+    found = Finding(rule.name, "<b>x</b>", "<b>x</b> is the matter", "<i>why</i>")
+    center.evaluate([found], {rule.name}, NOW - timedelta(hours=1))
+    center.add_channel("<u>team</u>", "json://hooks.example.com/secret", NOW)
     return Services(
         desk=console.desk,
         directory=console.directory,
@@ -108,12 +118,20 @@ def _services(console: Console, estate: Any) -> Services:
         claims=attributes,
         reasons=reasons,
         sources=lambda _: [source],
+        alerts=Alerts(center, Courier(console.desk.alerts, send).try_channel, known),
+        panels=(panel(center),),
         observers=Observers(
             every=lambda: [observer],
             revoke=lambda one, by: console.revoked.append((one, by)),
             allow=lambda one, prefixes, _: console.allowed.update({one: prefixes}),
         ),
     )
+
+
+@pytest.fixture
+def serving() -> Callable[[Any], AbstractContextManager[int]]:
+    """Puts an application on a port of the loopback."""
+    return _serving
 
 
 @contextmanager

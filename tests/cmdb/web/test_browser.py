@@ -32,6 +32,8 @@ PAGES = (
         )
     ),
     "/assets/ci-4/impact",
+    "/alerts",
+    "/alerts/1",
     "/observers",
     "/account",
     "/accounts",
@@ -173,7 +175,7 @@ def test_text_can_be_read_in_both_colours(visit: Visit) -> None:
     page = visit.page
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        for path in ("/", "/assets", "/assets/ci-8", "/account"):
+        for path in ("/", "/assets", "/assets/ci-8", "/assets/ci-4/impact", "/alerts", "/account"):
             page.goto(f"{visit.url}{path}")
             poor = page.evaluate(CONTRAST)
             assert poor["checked"] > 20

@@ -38,6 +38,8 @@ PAGES = (
     "/assets/ci-4/why/name",
     "/assets/ci-4/programs?text=x",
     "/assets/ci-4/history",
+    "/alerts",
+    "/alerts/1",
     "/observers",
     "/account",
     "/accounts",
@@ -256,7 +258,7 @@ def test_impact_is_a_list_with_paths_and_a_picture(admin: httpx.Client) -> None:
     page = Page(html)
     words = re.sub(r"\s+", " ", page.words)
     assert "4 down 0 degraded 0 at risk" in words
-    assert "runs postgres:5432 → serves app seen 2 d, 2 d ago" in words
+    assert "runs postgres:5432 → serves app seen 2 d ago" in words
     block = re.findall(
         r'<script type="application/json" id="graph">(.*?)</script>', html, re.DOTALL
     )
