@@ -22,6 +22,7 @@ from stocktake.v1.observation_pb2 import (
 )
 
 _BATCH_ID = re.compile("[a-z0-9-]{16,64}")
+_SAMPLE_KIND, _SAMPLE_INSTANCE = "demo", "sample"
 _NETWORK_KINDS = frozenset({"scan", "snmp"})
 
 
@@ -90,6 +91,10 @@ def _fill_source(source: Source, observer: Observer) -> None:
         raise NotAdmitted(
             f"{observer.id} may not speak as {kind}; it may as {', '.join(sorted(kinds))}"
         )
+    if kind == _SAMPLE_KIND:
+        # Each loading has an observer of its own; what they say is one source's word.
+        source.kind, source.instance = kind, _SAMPLE_INSTANCE
+        return
     if source.instance not in {"", observer.id}:
         raise NotAdmitted(f"{observer.id} may not speak for instance {source.instance}")
     source.kind = kind

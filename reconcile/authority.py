@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cmdb.model.declare import Attribute, Authority, Rule
@@ -45,6 +45,8 @@ def weigh(attribute: Attribute, claims: Sequence[Claim], now: datetime) -> list[
     popular = Counter(entry.form for entry in weighed)
     weighed.sort(key=lambda entry: _order(entry, authority, popular))
     best = weighed[0]
+    if len(weighed) == 1 and best.form is not None:
+        return [replace(best, why=f"the only word there is{_though(best)}")]
     return [_explained(entry, best, authority) for entry in weighed]
 
 
@@ -102,10 +104,7 @@ def _size(value: Json) -> float:
 
 
 def _explained(entry: Weighed, best: Weighed, authority: Authority) -> Weighed:
-    return Weighed(
-        entry.claim, entry.form, entry.rank, entry.stale_after, entry.stale,
-        _why(entry, best, authority),
-    )  # fmt: skip
+    return replace(entry, why=_why(entry, best, authority))
 
 
 def _why(entry: Weighed, best: Weighed, authority: Authority) -> str:
@@ -128,11 +127,14 @@ def _why_lost(entry: Weighed, best: Weighed, authority: Authority) -> str:
 
 
 def _why_best(entry: Weighed, authority: Authority) -> str:
-    stale = ", though stale: nothing fresher is known" if entry.stale else ""
     if authority.rule is Rule.PRIORITY:
         kind = entry.claim.record.key.source.kind
-        return f"{kind} ranks {entry.rank + 1} for this attribute{stale}"
-    return f"{authority.rule.value}{stale}"
+        return f"{kind} is the most trusted that says anything{_though(entry)}"
+    return f"{authority.rule.value}{_though(entry)}"
+
+
+def _though(entry: Weighed) -> str:
+    return ", though stale: nothing fresher is known" if entry.stale else ""
 
 
 def _days(after: timedelta | None) -> str:

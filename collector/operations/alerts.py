@@ -82,8 +82,10 @@ def _channels(context: Context, _params: NoParams) -> ChannelList:
 
 
 def _add_channel(context: Context, params: ChannelParams) -> ChannelView:
+    from cmdb.alerts.address import check
     from cmdb.alerts.apprise_send import known
 
+    check(params.url, allow_link_local=params.allow_link_local)
     known(params.url)
     return context.alerting.center.add_channel(
         params.name, params.url, utc_now(), allow_link_local=params.allow_link_local

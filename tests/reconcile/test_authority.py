@@ -44,7 +44,7 @@ def test_every_claim_is_explained(engine: Engine, said: Say) -> None:
     two(engine, said)
     found = explain(engine.record, "pc", "name", engine.now)
     assert [(c.value, c.wins, c.why) for c in found.attributes[0].claims] == [
-        ("pc", True, "agent ranks 1 for this attribute"),
+        ("pc", True, "agent is the most trusted that says anything"),
         ("list", False, "import ranks 5, agent ranks 1"),
     ]
 
