@@ -40,9 +40,11 @@ class _SectionStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SectionS
     SECTION_STATE_PARTIAL: _SectionState.ValueType  # 2
     """The body holds only what was looked at this time: fields that are absent keep their word."""
     SECTION_STATE_UNCHANGED: _SectionState.ValueType  # 3
-    """As last acknowledged, by content hash; no body travels."""
+    """As last acknowledged, by content hash. The body is empty and says which section it is."""
     SECTION_STATE_NOT_COLLECTED: _SectionState.ValueType  # 4
-    """Meant to be looked at and could not be; what was said before stays, and ages."""
+    """Meant to be looked at and could not be; what was said before stays, and ages. The body is
+    empty and says which section it is.
+    """
 
 class SectionState(_SectionState, metaclass=_SectionStateEnumTypeWrapper):
     """How a section of an observation is to be read."""
@@ -54,9 +56,11 @@ SECTION_STATE_FULL: SectionState.ValueType  # 1
 SECTION_STATE_PARTIAL: SectionState.ValueType  # 2
 """The body holds only what was looked at this time: fields that are absent keep their word."""
 SECTION_STATE_UNCHANGED: SectionState.ValueType  # 3
-"""As last acknowledged, by content hash; no body travels."""
+"""As last acknowledged, by content hash. The body is empty and says which section it is."""
 SECTION_STATE_NOT_COLLECTED: SectionState.ValueType  # 4
-"""Meant to be looked at and could not be; what was said before stays, and ages."""
+"""Meant to be looked at and could not be; what was said before stays, and ages. The body is
+empty and says which section it is.
+"""
 Global___SectionState: _TypeAlias = SectionState  # noqa: Y015
 
 class _InterfaceKind:
@@ -1061,7 +1065,9 @@ class Programs(_message.Message):
     COUNT_FIELD_NUMBER: _builtins.int
     INSTALLED_DAYS_FIELD_NUMBER: _builtins.int
     package_system: _builtins.str
-    """Package system, which fixes how versions are ordered: deb, rpm, msi, pip ..."""
+    """Package system, which fixes how versions are ordered: deb, rpm, msi, pip ... The programs of
+    all package systems of a thing travel together: where one changed, none is sent as unchanged.
+    """
     hashes: _builtins.bytes
     """BLAKE2b-64 of each entry's UTF-8 text, 8 bytes little endian each, ascending. Two
     entries never share one; a receiver checks it against the text of every entry new to it.
