@@ -142,6 +142,7 @@ def _fill_target(target: RecordRef, observation: Observation) -> None:
 
 
 def _sections(observation: Observation) -> Sections:
+    _check_programs(observation)
     brings: dict[int, bytes] = {}
     needs: set[bytes] = set()
     keeps: set[int] = set()
@@ -164,6 +165,16 @@ def _sections(observation: Observation) -> Sections:
     return Sections(
         observation.native_key, brings, frozenset(needs), frozenset(keeps), observation.full
     )
+
+
+def _check_programs(observation: Observation) -> None:
+    states = {
+        section.state == SECTION_STATE_UNCHANGED
+        for section in observation.sections
+        if section.HasField("programs")
+    }
+    if len(states) > 1:
+        raise NotAdmitted("programs of all package systems travel together, or none changed")
 
 
 def _slot(section: Section) -> int:

@@ -232,6 +232,17 @@ def test_an_item_out_of_bounds_is_refused_with_its_reason(
     assert len(collector.entries()) == 1
 
 
+def test_programs_of_several_systems_change_together_or_not_at_all(collector: Running) -> None:
+    _, client = collector.enrolled()
+    same = Section(
+        programs=Programs(package_system="pip"),
+        content_hash=b"h" * 32,
+        state=SECTION_STATE_UNCHANGED,
+    )
+    reasons = refusals(client.report(report(seen("", _programs(), same))))
+    assert "travel together" in reasons[0]
+
+
 def test_control_characters_in_texts_are_replaced_and_in_keys_refused(collector: Running) -> None:
     identity, client = collector.enrolled()
     bad_key = seen(f"{identity.key_prefix}/a\x00b")
