@@ -114,10 +114,27 @@ def rest() -> Iterator[str]:
         )
 
 
+def entitlements() -> Iterator[str]:
+    """Columns of a CSV file of entitlements."""
+    from cmdb.model.classes import CLASS_BY_NAME
+    from licenses.entitlements import ALIASES, CLASS, REQUIRED
+
+    meaning = {each.name: each.summary for each in CLASS_BY_NAME[CLASS].all_attributes()}
+    yield f"{_NOTE}# Columns of an entitlement file\n"
+    yield "UTF-8; commas, semicolons or tabs; the first line names the columns, in any order.\n"
+    yield "| column | meaning | also read as |\n| --- | --- | --- |"
+    for name, aliases in ALIASES.items():
+        needed = ", needed" if name in REQUIRED else ""
+        said = meaning.get(name, "Line of the contract, to tell two rows of one product apart")
+        others = ", ".join(alias for alias in aliases if alias != name)
+        yield f"| `{name}` | {said}{needed} | {others} |"
+
+
 PAGES: tuple[tuple[str, Callable[[], Iterator[str]]], ...] = (
     ("classes.md", classes),
     ("commands.md", commands),
     ("rest.md", rest),
+    ("entitlements.md", entitlements),
 )
 
 

@@ -92,7 +92,7 @@ def read_csv(data: bytes, name: str, at: datetime) -> Reading:
 
     Args:
         data: UTF-8, with or without a byte order mark; parted by commas, semicolons or tabs; the
-            first line names the columns, in any order and under any of the names in _ALIASES.
+            first line names the columns, in any order and under any of the names in ALIASES.
         name: Name of the file; it names the source, so that the same file read again replaces
             what it said before.
         at: When it is read.
@@ -200,11 +200,11 @@ def _columns(header: Sequence[str], name: str) -> tuple[tuple[str, str], ...]:
     """Of each column its header and the attribute that it is; an unknown one has none."""
     found = tuple((text, _BY_ALIAS.get(_plain(text), "")) for text in header)
     known = [attribute for _, attribute in found if attribute]
-    for attribute in _REQUIRED:
+    for attribute in REQUIRED:
         if attribute not in known:
             raise UnreadableFile(
                 f"{name} line 1 names no column {attribute!r} but {', '.join(header) or 'nothing'};"
-                f" the first line must name the columns: {', '.join(_ALIASES)}"
+                f" the first line must name the columns: {', '.join(ALIASES)}"
             )
     twice = next((each for each in known if known.count(each) > 1), None)
     if twice:
@@ -228,7 +228,7 @@ def _attributes(columns: tuple[tuple[str, str], ...], cells: Sequence[str]) -> d
             raise _Bad(header, value[:40] + "...", f"is longer than {_LONGEST_CELL} characters")
         if attribute and value:
             found[attribute] = _READERS.get(attribute, _as_text)(header, value)
-    for attribute in _REQUIRED:
+    for attribute in REQUIRED:
         if attribute not in found:
             header = next(text for text, known in columns if known == attribute)
             raise _Bad(header, "", "is missing; every row needs it")
@@ -317,8 +317,9 @@ def _day(value: Json) -> date | None:
         return None
 
 
-_REQUIRED = ("product", "quantity")
-_ALIASES: Mapping[str, tuple[str, ...]] = {
+REQUIRED = ("product", "quantity")
+"""Columns that every row needs."""
+ALIASES: Mapping[str, tuple[str, ...]] = {
     "product": ("product", "product name", "software", "title", "Produkt", "Produit"),
     "quantity": ("quantity", "qty", "rights", "licenses", "licences", "count", "Anzahl", "Menge"),
     "publisher": ("publisher", "vendor", "manufacturer", "Hersteller"),
@@ -333,7 +334,8 @@ _ALIASES: Mapping[str, tuple[str, ...]] = {
     "owner": ("owner", "responsible", "cost center", "cost centre", "Verantwortlich"),
     "note": ("note", "notes", "remark", "comment", "Bemerkung"),
 }
-_BY_ALIAS = {_plain(alias): name for name, aliases in _ALIASES.items() for alias in aliases}
+"""Names under which each column is known; case, spaces and accents do not count."""
+_BY_ALIAS = {_plain(alias): name for name, aliases in ALIASES.items() for alias in aliases}
 _READERS: Mapping[str, Callable[[str, str], Json]] = {
     "quantity": _as_quantity,
     "start": _as_day,
