@@ -73,6 +73,8 @@ class Explanation:
     cls: str
     attributes: tuple[AttributeExplained, ...]
     links: tuple[LinkExplained, ...]
+    as_of: datetime
+    """The clock against which claims are stale."""
 
 
 def explain(record: Record, ref: str, attribute: str | None, at: datetime) -> Explanation:
@@ -98,7 +100,12 @@ def explain(record: Record, ref: str, attribute: str | None, at: datetime) -> Ex
     found = [] if row.parent else [explain_attribute(entry, accounts, at) for entry in wanted]
     shown = tuple(entry for entry in found if entry.claims or attribute)
     return Explanation(
-        f"ci-{row.id}", row.name, row.cls, shown, tuple(_link(links[a.row.id], a) for a in accounts)
+        f"ci-{row.id}",
+        row.name,
+        row.cls,
+        shown,
+        tuple(_link(links[account.row.id], account) for account in accounts),
+        at,
     )
 
 

@@ -81,7 +81,7 @@ class _Work:
             for account in accounts
         }
         self._cluster = {account.row.id: _single(account, self.keys) for account in accounts}
-        self._reasons: dict[RecordId, list[Reason]] = defaultdict(list)
+        self._reasons: dict[RecordId, dict[Reason, None]] = defaultdict(dict)
 
     def by_value(self, *, sole: bool) -> list[tuple[KeyValue, list[Account]]]:
         """Values with the records that share them, strongest first, in a stable order."""
@@ -159,8 +159,7 @@ class _Work:
             shown = value.value.rpartition("\0")[2]
             for one, other in ((first, second), (second, first)):
                 reason = Reason(value.key.name, shown, other.row.key, counted, why)
-                if reason not in self._reasons[one.row.id]:
-                    self._reasons[one.row.id].append(reason)
+                self._reasons[one.row.id][reason] = None
 
     def result(self) -> list[Identified]:
         """The clusters, in the order of their first records."""

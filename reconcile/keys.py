@@ -16,6 +16,8 @@ from reconcile.normalise import forms
 
 _OWN_ADAPTERS = frozenset({"ethernet", "wifi", "virtual", "unknown", ""})
 """Kinds of adapters whose MAC goes with the machine; a dock's goes with the dock."""
+_MOST_VALUES = 64
+"""Of one key of one record: a report with thousands of adapters cannot hold up all others."""
 _BRIDGES = frozenset({"bridge", "vpn", "loopback"})
 
 
@@ -47,7 +49,7 @@ def _key_values(account: Account) -> tuple[KeyValue, ...]:
         KeyValue(rank, key, value)
         for rank, key in enumerate(CLASS_BY_NAME[account.family].all_keys())
         if key.kinds is None or account.row.key.source.kind in key.kinds
-        for value in sorted(set(_values(key, account)))
+        for value in sorted(set(_values(key, account)))[:_MOST_VALUES]
     ]
     return tuple(found)
 

@@ -66,7 +66,7 @@ def edges_of(accounts: Sequence[Account], parts: Iterable[Part]) -> tuple[Edge, 
             edge = _edge(row, by_process, locals_, seen)
             if edge:
                 edges.append(edge)
-    return tuple(edges)
+    return tuple(edges[: 2 * _MOST_PARTS])
 
 
 def _edge(row: Row, by_process: dict[str, str], locals_: set[str], seen: datetime) -> Edge | None:

@@ -6,6 +6,7 @@ nothing and says nothing: empty, or of the wrong type.
 
 from __future__ import annotations
 
+import math
 import re
 import uuid
 from collections.abc import Callable
@@ -94,10 +95,12 @@ def bios_uuid(value: Json) -> Form:
 def number(value: Json) -> Form:
     """Numbers written as texts count as numbers."""
     try:
-        real = float(value) if isinstance(value, int | float | str) else None
-    except ValueError:
+        real = float(value) if isinstance(value, int | float | str) else math.nan
+    except (ValueError, OverflowError):
         return None
-    return None if real is None else f"{real:g}" if real % 1 else str(int(real))
+    if not math.isfinite(real):
+        return None
+    return f"{real:g}" if real % 1 else str(int(real))
 
 
 def size_bytes(value: Json) -> Form:
