@@ -8,10 +8,11 @@ import zlib
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
+from cmdb.model.classes import CLASS_BY_NAME, RELATION_BY_NAME
 from collector.bounds import HASH_BYTES, OutOfBounds, bound
 from collector.enrolment.registry import Observer
 from collector.journal.port import Sections
-from stocktake.v1.intake_pb2 import Item, Run
+from stocktake.v1.intake_pb2 import Item, Run, RunState
 from stocktake.v1.observation_pb2 import (
     SECTION_STATE_NOT_COLLECTED,
     SECTION_STATE_UNCHANGED,
@@ -22,6 +23,7 @@ from stocktake.v1.observation_pb2 import (
 )
 
 _BATCH_ID = re.compile("[a-z0-9-]{16,64}")
+_OBSERVING_KINDS = frozenset({"agent", "scan", "snmp", "cloud"})
 _SAMPLE_KIND, _SAMPLE_INSTANCE = "demo", "sample"
 _NETWORK_KINDS = frozenset({"scan", "snmp"})
 
@@ -60,12 +62,22 @@ def _admit_observation(observation: Observation, observer: Observer) -> Sections
     observation.native_key = _native_key(observation, observer)
     if observation.HasField("parent"):
         _fill_target(observation.parent, observation)
+    _check_class(observation)
     for section in observation.sections:
         for relation in section.relations.relations if section.HasField("relations") else ():
-            if not relation.type:
-                raise NotAdmitted("a relation has no type")
+            if relation.type not in RELATION_BY_NAME:
+                raise NotAdmitted(f"there is no relation {relation.type[:64]!r}")
             _fill_target(relation.target, observation)
     return _sections(observation)
+
+
+def _check_class(observation: Observation) -> None:
+    """What observes machines says nothing about rights, services of people and their groups."""
+    cls = getattr(observation, "class")
+    declared = CLASS_BY_NAME.get(cls)
+    observes = observation.source.kind in _OBSERVING_KINDS
+    if observes and declared is not None and declared.lineage()[-1] != "Device":
+        raise NotAdmitted(f"a source of kind {observation.source.kind} may not state a {cls}")
 
 
 def _admit_run(run: Run, observer: Observer) -> None:
@@ -73,6 +85,10 @@ def _admit_run(run: Run, observer: Observer) -> None:
     run.scope = _scope(run.scope, observer)
     if not run.run_id:
         raise NotAdmitted("the run has no run_id")
+    if run.state not in RunState.values():
+        raise NotAdmitted(f"the run's state {run.state} is not known")
+    for prefix in run.covers.prefixes:
+        _network(prefix)
     if run.source.kind not in _NETWORK_KINDS:
         return
     if run.covers.all:

@@ -50,6 +50,9 @@ class OutOfBounds(ValueError):
     """A message holds more than is taken, or what is no text; says where and what."""
 
 
+_MOST_NUMBER = 2**63 - 1
+
+
 def bound(message: Message) -> None:
     """Check a message and all within it; control characters in plain texts become U+FFFD.
 
@@ -101,6 +104,8 @@ def _bound_one(field: FieldDescriptor, value: object) -> object:
         _bound_bytes(field, value)
     elif isinstance(value, float) and not math.isfinite(value):
         raise OutOfBounds(f"{field.name} is not a number")
+    elif isinstance(value, int) and value > _MOST_NUMBER:
+        raise OutOfBounds(f"{field.name} is larger than {_MOST_NUMBER}, which no store can hold")
     return value
 
 

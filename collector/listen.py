@@ -10,6 +10,7 @@ import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import grpc
@@ -19,7 +20,8 @@ from collector.intake_desk import Clock
 
 _MESSAGE_BYTES = 32 * 1024 * 1024
 _ENROL_BYTES = 64 * 1024
-_THREADS = 16
+_LOCAL_THREADS = 16
+_CALLS = 128
 _log = logging.getLogger(__name__)
 
 
@@ -45,13 +47,47 @@ class Listen:
     advertised: tuple[str, ...] = ()
 
 
-def grpc_server(handlers: Sequence[grpc.GenericRpcHandler], *, message_bytes: int) -> grpc.Server:
-    """A server with its bounds, not yet listening."""
+@dataclass(frozen=True)
+class Bounds:
+    """What those who call from elsewhere may take of a server.
+
+    A call whose headers came and whose message never does holds a thread until its connection
+    ends; on the enrolment port nobody had to show a certificate for that. So one connection has
+    few calls at a time, and no connection lives for ever: after `age` it is told to go away, and
+    after `grace` its calls are ended. Observers connect anew and send again what was not
+    acknowledged.
+    """
+
+    threads: int
+    age: timedelta
+    grace: timedelta
+    streams: int = 8
+
+    def options(self) -> list[tuple[str, int]]:
+        """The bounds as gRPC names them."""
+        return [
+            ("grpc.max_concurrent_streams", self.streams),
+            ("grpc.max_connection_age_ms", self.age // timedelta(milliseconds=1)),
+            ("grpc.max_connection_age_grace_ms", self.grace // timedelta(milliseconds=1)),
+        ]
+
+
+_OBSERVERS = Bounds(threads=64, age=timedelta(minutes=5), grace=timedelta(seconds=30))
+# An enrolment is one small question and its answer: who needs longer than this sends nothing.
+_ENROLMENT = Bounds(threads=16, age=timedelta(seconds=15), grace=timedelta(seconds=5))
+
+
+def grpc_server(
+    handlers: Sequence[grpc.GenericRpcHandler], *, message_bytes: int, bounds: Bounds | None = None
+) -> grpc.Server:
+    """A server with its bounds, not yet listening; `bounds` None: only this home's processes."""
     server = grpc.server(
-        ThreadPoolExecutor(_THREADS, thread_name_prefix="grpc"),
+        ThreadPoolExecutor(bounds.threads if bounds else _LOCAL_THREADS, thread_name_prefix="grpc"),
         handlers=list(handlers),
-        maximum_concurrent_rpcs=128,
+        # Above the threads, so that a call waits for one; bounded, so that not for ever.
+        maximum_concurrent_rpcs=_CALLS,
         options=[
+            *(bounds.options() if bounds else ()),
             ("grpc.so_reuseport", 0),
             ("grpc.max_receive_message_length", message_bytes),
             ("grpc.max_metadata_size", 16 * 1024),
@@ -67,7 +103,7 @@ def observer_server(
     handlers: Sequence[grpc.GenericRpcHandler], listen: Listen, authority: Authority, clock: Clock
 ) -> tuple[grpc.Server, int]:
     """The server for those who show a certificate of the authority, and its port."""
-    server = grpc_server(handlers, message_bytes=_MESSAGE_BYTES)
+    server = grpc_server(handlers, message_bytes=_MESSAGE_BYTES, bounds=_OBSERVERS)
     credentials = _credentials(authority, listen, clock, authority.root_pem)
     return server, _bind(server, listen.host, listen.port, credentials)
 
@@ -76,7 +112,7 @@ def enrolment_server(
     handlers: Sequence[grpc.GenericRpcHandler], listen: Listen, authority: Authority, clock: Clock
 ) -> tuple[grpc.Server, int]:
     """The server for those who have no certificate yet, and its port."""
-    server = grpc_server(handlers, message_bytes=_ENROL_BYTES)
+    server = grpc_server(handlers, message_bytes=_ENROL_BYTES, bounds=_ENROLMENT)
     credentials = _credentials(authority, listen, clock, None)
     return server, _bind(server, listen.host, listen.enrol_port, credentials)
 
