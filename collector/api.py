@@ -10,15 +10,24 @@ import inspect
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cmdb.people import Directory, Identity
 from cmdb.query.encode import to_json
-from cmdb.web.problem import Problem, Refused, Translation, install_problems
+from cmdb.web.problem import (
+    Problem,
+    Refused,
+    Translation,
+    install_problems,
+    problem_response,
+)
 from cmdb.web.visit import Cookie, check_same_site, check_token
 from collector.api_params import REVISION, Binding, bind
 from collector.api_schema import Schemas
@@ -60,12 +69,38 @@ def build_app(operations: Sequence[Operation], services: ApiServices) -> FastAPI
     names = [operation.name for operation in operations]
     if len(set(names)) < len(names):
         raise TypeError(f"two operations have one name: {sorted(names)}")
+    app.add_middleware(_KnownFirst, services=services)
     schemas = Schemas()
     for operation in operations:
         _add(app, operation, services, schemas)
     _describe(app, schemas)
     install_problems(app, None, services.translations)
     return app
+
+
+class _KnownFirst:
+    """Turns away who is not known before a byte of the body is read and parsed."""
+
+    def __init__(self, app: ASGIApp, services: ApiServices) -> None:
+        self._app = app
+        self._services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._is_operation(scope["path"]):
+            try:
+                await run_in_threadpool(_identify, Request(scope), self._services)
+            except Refused as refused:
+                problem = refused.problem
+                if problem.status == HTTPStatus.UNAUTHORIZED:
+                    problem = replace(problem, headers=(("www-authenticate", "Bearer"),))
+                answer = problem_response(problem, scope["path"])
+                await answer(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    @staticmethod
+    def _is_operation(path: str) -> bool:
+        return path.startswith(PREFIX) and path != f"{PREFIX}/openapi.json"
 
 
 def _add(app: FastAPI, operation: Operation, services: ApiServices, schemas: Schemas) -> None:

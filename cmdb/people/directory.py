@@ -6,6 +6,7 @@ Every write leaves an entry in the audit trail. Knows nothing of HTTP.
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ class Directory:
         self._local_token = local_token
         self._sessions = Sessions(desk.people, clock)
         self._throttle = Throttle(desk.people, clock)
+        self._signing_in = threading.Lock()
 
     def ensure_first(self) -> str | None:
         """Makes the account `admin` where there is no account; returns its password, once."""
@@ -76,7 +78,11 @@ class Directory:
             SignInThrottled: too many failures; the password was not looked at.
             SignInFailed: name or password is wrong, or the account is disabled.
         """
-        name = name.strip().lower()
+        # One at a time: guesses in parallel would all be admitted before the first one fails.
+        with self._signing_in:
+            return self._sign_in(name.strip().lower(), password, address)
+
+    def _sign_in(self, name: str, password: str, address: str) -> str:
         self._throttle.admit(name, address)
         account = self._people.account(name) if _NAME.fullmatch(name) else None
         stored = account.password_hash if account and not account.disabled else None

@@ -40,7 +40,7 @@ class GuardRules:
     hosts: Collection[str] = LOOPBACK_HOSTS
     """Host names in lower case, without port; empty admits all."""
     body_bytes_most: int = 1 << 20
-    upload_bytes_most: int = 64 << 20
+    upload_bytes_most: int = 32 << 20
     upload_paths: tuple[str, ...] = ("/api/v1/import", "/entitlements")
     """Beginnings of paths that take files."""
     https: bool = False

@@ -81,7 +81,8 @@ def search_of(params: ListParams) -> Search:
         scope=params.scope or None,
         source_kind=params.source_kind or None,
         where=tuple((name, value) for name, value in pairs),
-        parts=params.parts,
+        # Who looks for a word looks for services, too.
+        parts=params.parts or bool(params.text.strip()),
         order=params.order,
         after=params.after,
         limit=params.limit,

@@ -20,7 +20,8 @@ MOST_LINES = 2_000
 class ImportParams:
     """Some lines of a file, in order."""
 
-    lines: tuple[str, ...]
+    text: str
+    """The lines, parted by line feeds."""
     name: str = "observations"
     """Names the file, for the record."""
     first_line: int = 1
@@ -53,12 +54,13 @@ def import_lines(context: Context, params: ImportParams) -> Imported:
     """Journals the good lines and names the bad ones."""
     from collector.journal.port import JSONL_FORM
 
-    if len(params.lines) > MOST_LINES:
-        raise InputRefused(f"{len(params.lines)} lines in one call; the most is {MOST_LINES}")
+    lines = params.text.split("\n")
+    if len(lines) > MOST_LINES:
+        raise InputRefused(f"{len(lines)} lines in one call; the most is {MOST_LINES}")
     replay = _is_fresh(context) if params.replay is None else params.replay
     good: list[Line] = []
     refused: list[RefusedLine] = []
-    for number, text in enumerate(params.lines, start=params.first_line):
+    for number, text in enumerate(lines, start=params.first_line):
         if not text.strip():
             continue
         try:

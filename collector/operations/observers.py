@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from collector.operation import Context, NoParams, Operation
+from collector.operation import Context, InputRefused, NoParams, Operation
+
+_MOST_HOURS = 24 * 366
+_MOST_USES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,8 @@ def _make_token(context: Context, params: TokenParams) -> TokenMade:
     from collector.enrolment.tokens import Grants
     from collector.install_lines import install_lines
 
+    if not 0 < params.hours <= _MOST_HOURS or not 0 < params.uses <= _MOST_USES:
+        raise InputRefused(f"a token lasts up to {_MOST_HOURS} hours and enrols up to {_MOST_USES}")
     kinds = frozenset({"agent", "scan"} if params.scan else {"agent"})
     grants = Grants(kinds, params.scope, tuple(params.scan))
     made = context.door.make_token(
@@ -161,8 +166,11 @@ def _allow(context: Context, params: AllowParams) -> AgentLine:
 
 
 def _report_now(context: Context, params: AgentRef) -> JobMade:
+    from collector.enrolment.errors import NotKnown
     from collector.jobs import ReportNow, Wanted
 
+    if all(observer.id != params.agent for observer in context.door.list_observers()):
+        raise NotKnown(f"there is no observer {params.agent}; 'stocktake agents' lists them")
     wanted = Wanted(made_by=context.account, observer_id=params.agent, report_now=ReportNow())
     return JobMade(context.door.queue_job(wanted).id, params.agent)
 
