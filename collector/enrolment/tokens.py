@@ -63,6 +63,8 @@ def checked(grants: Grants) -> Grants:
         raise RequestRefused(f"a token grants at least one kind of {', '.join(sorted(KINDS))}")
     if not grants.scope or len(grants.scope.encode()) > _SCOPE_BYTES:
         raise RequestRefused(f"a token names a scope of 1 to {_SCOPE_BYTES} bytes")
+    if (grants.scope == "demo") is not (grants.kinds == {"demo"}):
+        raise RequestRefused("scope and kind 'demo' belong to the sample estate; name another")
     return replace(grants, scan_prefixes=checked_prefixes(grants.scan_prefixes))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -10,6 +11,10 @@ from cmdb.model.observation import Json, RecordKey, Source
 
 Object = Mapping[str, Json]
 
+MOST_NUMBER = 2**63 - 1
+"""Largest whole number that every store and client can hold."""
+_SAMPLE = "demo"
+_YEARS = range(1970, 2200)
 _MOST_ROWS = 50_000
 _LONGEST_TEXT = 4_096
 _LONGEST_KEY = 512
@@ -21,9 +26,12 @@ class BadLine(ValueError):
 
 def record_key(line: Object) -> RecordKey:
     """The record that a line or a person speaks of."""
+    who, scope = source(line.get("source"), "source"), key(line.get("scope"), "scope")
+    if _SAMPLE in {scope, who.kind}:
+        raise BadLine("scope and source kind 'demo' belong to the sample estate; name another")
     return RecordKey(
-        source(line.get("source"), "source"),
-        key(line.get("scope"), "scope"),
+        who,
+        scope,
         key(line.get("native_key"), "native_key"),
     )
 
@@ -63,6 +71,12 @@ def object_(value: Json, where: str) -> Object:
     return value
 
 
+def number(value: int | float, where: str) -> None:
+    """A number that is one, and not too large."""
+    if not math.isfinite(value) or abs(value) > MOST_NUMBER:
+        raise BadLine(f"{where} is no number, or larger than {MOST_NUMBER}")
+
+
 def list_(line: Object, name: str) -> list[Json]:
     """A list of bounded length; empty where the field is absent or null."""
     value = line.get(name)
@@ -86,7 +100,6 @@ def instant(line: Object, name: str) -> datetime:
         raise BadLine(f"{name}: {value!r} is no instant in RFC 3339") from error
     if at.tzinfo is None:
         raise BadLine(f"{name}: {value!r} has no time zone; write Z for UTC")
-    try:
-        return at.astimezone(UTC)
-    except OverflowError as error:
-        raise BadLine(f"{name}: {value!r} is out of range") from error
+    if at.year not in _YEARS:
+        raise BadLine(f"{name}: {value!r} lies outside {_YEARS.start} to {_YEARS.stop - 1}")
+    return at.astimezone(UTC)

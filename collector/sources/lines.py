@@ -33,6 +33,7 @@ __all__ = ["MAX_LINE_BYTES", "BadLine", "parse"]
 MAX_LINE_BYTES = 4 * 1024 * 1024
 _MOST_ATTRIBUTES = 256
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
+_LISTS_IN_ROWS = frozenset({"addresses", "mount_points"})
 _CLASS_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")
 _ATTRIBUTE_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
@@ -139,16 +140,24 @@ def _attributes(value: Json) -> dict[str, Json]:
             raise BadLine(f"attributes.{name} must be a text, a number, true, false or null")
         if isinstance(found, str):
             fields.text(found, f"attributes.{name}")
+        elif found is not None:
+            fields.number(found, f"attributes.{name}")
     return dict(attributes)
 
 
 def _row(value: Json, where: str) -> dict[str, Json]:
     row = fields.object_(value, where)
     for name, found in row.items():
-        if isinstance(found, str):
+        fields.text(name, f"{where}: the name of a field")
+        if isinstance(found, list) and name in _LISTS_IN_ROWS:
+            for item in found:
+                fields.text(item, f"{where}.{name}")
+        elif isinstance(found, dict | list):
+            raise BadLine(f"{where}.{name} must be a text, a number, true, false or null")
+        elif isinstance(found, str):
             fields.text(found, f"{where}.{name}")
-        elif isinstance(found, dict):
-            raise BadLine(f"{where}.{name} must not be an object")
+        elif found is not None:
+            fields.number(found, f"{where}.{name}")
     return dict(row)
 
 
@@ -267,8 +276,8 @@ def _person(line: fields.Object, received_at: datetime) -> Decision:
         for place, record in enumerate(records)
     )
     return Decision(
-        str(act), keys, received_at, received_at, by=str(line.get("by") or ""),
-        note=str(line.get("note") or ""),
+        str(act), keys, received_at, received_at, by=fields.text(line.get("by") or "", "by"),
+        note=fields.text(line.get("note") or "", "note"),
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from cmdb.store.sqlite import rows
 from cmdb.store.sqlite.schema import COLUMNS
 
 SORTED_BY = (*COLUMNS, "cls", "state", "scope", "first_seen", "last_seen", "id")
+STATES = ("present", "missing", "retired")
 _ID = re.compile(r"(?:ci-)?(\d{1,15})", re.IGNORECASE)
 _SHOWN_CANDIDATES = 5
 
@@ -133,6 +134,8 @@ def _equal(search: Search) -> Iterator[tuple[str, str]]:
     for column, wanted in (("state", search.state), ("scope", search.scope)):
         if wanted:
             yield column, wanted
+    if search.state and search.state not in STATES:
+        raise BadSearch(f"there is no state {search.state!r}; there are {', '.join(STATES)}")
     for attribute, wanted in search.where:
         if attribute not in COLUMNS:
             raise BadSearch(f"cannot filter by {attribute!r}; there are {', '.join(COLUMNS)}")
