@@ -32,6 +32,8 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code. Errors are one sentence on standard error."""
+    # Identity and outbox are for their owner alone, also what SQLite lays beside its files.
+    os.umask(0o077)
     options = _parser().parse_args(arguments)
     try:
         work: Callable[[argparse.Namespace], int] = options.work
@@ -134,6 +136,9 @@ def _add_scan(commands: _Commands[argparse.ArgumentParser]) -> None:
 def _add_enrol(commands: _Commands[argparse.ArgumentParser]) -> None:
     enrol = commands.add_parser("enrol", help="trade a token for an identity")
     enrol.add_argument("token", metavar="TOKEN", help="as `stocktake token` prints it")
+    enrol.add_argument(
+        "--again", action="store_true", help="replace the identity that this home has"
+    )
     enrol.set_defaults(work=_enrol)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from agent.errors import AgentError, NotEnrolled, UsageError
+from agent.errors import AgentError, NotAllowed, NotEnrolled, UsageError
 
 if TYPE_CHECKING:
     from agent.facts.root import Root
@@ -38,6 +38,7 @@ class UplinkOptions(Protocol):
     token: str
     once: bool
     json: bool
+    again: bool
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,13 @@ def enrol(options: UplinkOptions) -> int:
     """Trades a token for an identity."""
     from agent.uplink.enrol import enrol as trade
 
-    identity = trade(home_of(options.home), options.token)
+    home = home_of(options.home)
+    known = _enrolled(home)
+    if known is not None and not options.again:
+        raise NotAllowed(
+            f"{home} is enrolled as {known.observer_id} already; --again makes it another observer"
+        )
+    identity = trade(home, options.token)
     sys.stdout.write(
         f"Enrolled as {identity.observer_id} in scope {identity.scope!r}; "
         f"the certificate holds until {identity.not_after:%Y-%m-%d}.\n"

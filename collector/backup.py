@@ -11,23 +11,48 @@ import hashlib
 import io
 import json
 import os
+import re
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
+from cmdb.store.port import StoreError
 from cmdb.store.sqlite.copying import check_database, copy_database
 from cmdb.store.sqlite.record import open_record
-from collector.home import Home
+from collector.home import Home, HomeError
+from collector.journal.port import JournalError
 
 _FORMAT = 1
 _MANIFEST = "manifest.json"
 _MOST_MANIFEST_BYTES = 1024 * 1024
+_RECORD = "record.db"
+_DATABASES = frozenset({"journal.db", _RECORD, "desk.db"})
+_AUTHORITY_FILE = re.compile(r"authority/[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_COUNTED = frozenset({"applied", "records", "assets"})
+_STAGE = ".stocktake-restore-"
+_MALFORMED = (
+    OSError, tarfile.TarError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError,
+    RecursionError, StoreError, JournalError, HomeError,
+)  # fmt: skip
+"""What a file that is no whole backup makes the libraries raise that read it."""
 
 
 class BackupError(Exception):
     """The backup cannot be written or restored; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    """What a backup says of itself: the digest of each file, and what the record counts."""
+
+    files: dict[str, str]
+    counts: dict[str, int]
 
 
 def write_backup(home: Home, path: str) -> tuple[str, int, str, int]:
@@ -62,19 +87,61 @@ def restore_backup(path: str, home: Home) -> dict[str, int]:
         Records and assets, as the manifest says and as the restored store counts.
 
     Raises:
-        BackupError: It is no backup, was altered, or the home is in use.
+        BackupError: It is no backup, was altered, or the home is in use. The home is as it was.
     """
-    if home.path.exists() and any(home.path.iterdir()):
-        raise BackupError(f"{home.path} is not empty; name another home (--home) or move it away")
-    home.create()
+    target = home.path.resolve()
     try:
-        with tarfile.open(Path(path).expanduser(), "r:") as archive:
-            manifest = _read_manifest(archive)
-            for name, expected in manifest["files"].items():
-                _extract(archive, name, str(expected), home.path)
-    except (OSError, tarfile.TarError, ValueError, KeyError) as error:
-        raise BackupError(f"{path} is no whole backup: {error}") from error
-    return _prove(home, manifest["counts"])
+        if target.exists() and any(target.iterdir()):
+            raise BackupError(
+                f"{home.path} is not empty; name another home (--home) or move it away"
+            )
+        with _staging(target) as stage:
+            with tarfile.open(Path(path).expanduser(), "r:") as archive:
+                manifest = _read_manifest(archive)
+                for name, expected in manifest.files.items():
+                    _extract(archive, name, expected, stage)
+            found = _prove(Home(stage), manifest.counts)
+            _publish(stage, target)
+    except _MALFORMED as error:
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise BackupError(f"{path} cannot be restored: {said}") from error
+    return found
+
+
+@contextmanager
+def _staging(target: Path) -> Iterator[Path]:
+    """A folder to restore into, gone at the end unless it took the home's place."""
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # A mounted volume cannot be renamed over, and a service's user may own its home alone.
+    inside = target.is_mount() or not os.access(target.parent, os.W_OK)
+    stage = Path(tempfile.mkdtemp(prefix=_STAGE, dir=target if inside else target.parent))
+    try:
+        yield stage
+    finally:
+        door = Home(stage).door_path.parent
+        shutil.rmtree(stage, ignore_errors=True)
+        if not door.is_relative_to(stage):
+            shutil.rmtree(door, ignore_errors=True)
+
+
+def _publish(stage: Path, target: Path) -> None:
+    """Puts what was proven in the home's place; record.db comes last where it takes steps."""
+    shutil.rmtree(stage / "run", ignore_errors=True)
+    if stage.parent != target:
+        stage.rename(target)
+        _sync(target.parent)
+    else:
+        for entry in sorted(stage.iterdir(), key=lambda entry: entry.name == _RECORD):
+            entry.rename(target / entry.name)
+    _sync(target)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _collect(home: Home, folder: Path) -> int:
@@ -131,25 +198,46 @@ def _pack(folder: Path, target: Path) -> None:
         os.fsync(stream.fileno())
 
 
-def _read_manifest(archive: tarfile.TarFile) -> dict[str, dict[str, int | str]]:
-    stream = archive.extractfile(_MANIFEST)
-    text = stream.read(_MOST_MANIFEST_BYTES) if stream else b""
-    manifest = json.loads(text)
-    if manifest.get("format") != _FORMAT:
-        raise BackupError(
-            f"backup of format {manifest.get('format')}; this version reads {_FORMAT}"
-        )
-    return {"files": dict(manifest["files"]), "counts": dict(manifest["counts"])}
+def _read_manifest(archive: tarfile.TarFile) -> _Manifest:
+    with _member(archive, _MANIFEST) as stream:
+        found = json.loads(stream.read(_MOST_MANIFEST_BYTES))
+    if not isinstance(found, dict):
+        raise BackupError("the backup's manifest is no JSON object; it was altered")
+    if found.get("format") != _FORMAT:
+        raise BackupError(f"the backup's format is not {_FORMAT}, which this version reads")
+    files, counts = found.get("files"), found.get("counts")
+    if not isinstance(files, dict) or not all(_is_file(*item) for item in files.items()):
+        raise BackupError("the backup's manifest names files that are none of a home")
+    if _RECORD not in files:
+        raise BackupError(f"the backup lacks {_RECORD}, the estate itself")
+    if not isinstance(counts, dict) or counts.keys() != _COUNTED:
+        raise BackupError(f"the backup's manifest does not count {', '.join(sorted(_COUNTED))}")
+    if not all(type(count) is int and count >= 0 for count in counts.values()):
+        raise BackupError("the backup's manifest counts with what are no numbers")
+    return _Manifest(files, counts)
+
+
+def _is_file(name: str, digest: object) -> bool:
+    known = name in _DATABASES or _AUTHORITY_FILE.fullmatch(name) is not None
+    return known and isinstance(digest, str)
+
+
+def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
+    try:
+        member = archive.getmember(name)
+    except KeyError as error:
+        raise BackupError(f"the backup lacks {name}") from error
+    # A link shows another file under this name, and a sparse one fills the disk out of nothing.
+    stream = archive.extractfile(member) if member.isreg() and not member.issparse() else None
+    if stream is None:
+        raise BackupError(f"{name} in the backup is no ordinary file")
+    return stream
 
 
 def _extract(archive: tarfile.TarFile, name: str, expected: str, folder: Path) -> None:
-    target = (folder / name).resolve()
-    if not target.is_relative_to(folder.resolve()):
-        raise BackupError(f"the backup names {name!r}, which lies outside the home")
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    stream = archive.extractfile(name)
-    if stream is None:
-        raise BackupError(f"the backup lacks {name}")
+    target = folder / name
+    target.parent.mkdir(mode=0o700, exist_ok=True)
+    stream = _member(archive, name)
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as out:
         while block := stream.read(1024 * 1024):
@@ -160,7 +248,7 @@ def _extract(archive: tarfile.TarFile, name: str, expected: str, folder: Path) -
         raise BackupError(f"{name} in the backup is not what was written; it was altered or cut")
 
 
-def _prove(home: Home, counts: dict[str, int | str]) -> dict[str, int]:
+def _prove(home: Home, counts: dict[str, int]) -> dict[str, int]:
     for path in (home.journal_path, home.record_path, home.desk_path):
         wrong = check_database(path) if path.exists() else None
         if wrong:

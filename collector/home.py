@@ -3,9 +3,11 @@
 Knows paths and locks only; what is in the files is their owners' business.
 """
 
+import errno
 import fcntl
 import hashlib
 import os
+import stat
 import sys
 import tempfile
 import time
@@ -20,13 +22,20 @@ _SOCKET_PATH_BYTES = 100
 # Somebody who only asks who holds a lock has it for a moment: that is waited out.
 _LOCK_PAUSES_S = (0.01, 0.03, 0.06, 0.1)
 
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
 
 class HomeError(Exception):
     """The home directory cannot be used; the message says why and what to do.
 
     HomeError
+    ├── HomeFull     no room on its disk: free some
     └── HomeLocked   another process works on it: stop that one, or use another home
     """
+
+
+class HomeFull(HomeError):
+    """There is no room on the disk of the home."""
 
 
 class HomeLocked(HomeError):
@@ -119,8 +128,7 @@ class Home:
             raise HomeError(f"cannot write {path}: {error.strerror}") from error
         try:
             self._take(descriptor, name)
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+            _write_pid(descriptor, path)
             yield
         finally:
             os.close(descriptor)
@@ -160,13 +168,38 @@ def _usual_place(environ: Mapping[str, str]) -> Path:
     return (Path(data) if data else Path.home() / ".local" / "share") / "stocktake"
 
 
+def _write_pid(descriptor: int, path: Path) -> None:
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise HomeFull(f"no room on the disk of {path}: free some and try again") from error
+        raise HomeError(f"cannot write {path}: {error.strerror}") from error
+
+
 def _make_private(directory: Path) -> None:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        owner = directory.stat().st_uid
+        found = directory.stat()
     except OSError as error:
         raise HomeError(f"cannot make {directory}: {error.strerror}") from error
-    if owner != os.geteuid():
+    if found.st_uid != os.geteuid():
         raise HomeError(
-            f"{directory} belongs to user {owner}; run as that user, or use another home (--home)"
+            f"{directory} belongs to user {found.st_uid}; run as that user, or use another home"
+            " (--home)"
         )
+    if found.st_mode & _OTHERS:
+        _tighten(directory, found.st_mode)
+
+
+def _tighten(directory: Path, mode: int) -> None:
+    # Run as root, /tmp and / are "ours" too: closed to all others, they would stop the machine.
+    if mode & stat.S_ISVTX or directory.resolve() == Path(directory.anchor):
+        raise HomeError(
+            f"{directory} is shared with others; name a folder of its own as home (--home)"
+        )
+    try:
+        directory.chmod(0o700)
+    except OSError as error:
+        raise HomeError(f"cannot make {directory} private: {error.strerror}") from error

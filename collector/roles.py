@@ -21,6 +21,8 @@ _log = logging.getLogger(__name__)
 
 def main() -> int:
     """Runs the role that the arguments name, until a signal or the end of standard input."""
+    # What is written is for its owner alone, also what SQLite lays beside its files.
+    os.umask(0o077)
     role, path, options = sys.argv[1:4]
     logging.basicConfig(
         level=logging.INFO,

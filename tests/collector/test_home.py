@@ -55,3 +55,60 @@ def test_a_home_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(HomeError, match="cannot make"):
         Home(tmp_path / "file" / "home").create()
+
+
+def test_a_home_that_others_could_read_is_made_private(tmp_path: Path) -> None:
+    home = Home(tmp_path / "loose")
+    home.run_dir.mkdir(parents=True)
+    home.path.chmod(0o755)
+    home.run_dir.chmod(0o777)
+    home.create()
+    assert {path.stat().st_mode & 0o777 for path in (home.path, home.run_dir)} == {0o700}
+
+
+def test_a_folder_that_all_share_is_no_home_and_is_left_as_it_is(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    with pytest.raises(HomeError, match="shared with others"):
+        Home(shared).create()
+    assert shared.stat().st_mode & 0o7777 == 0o1777
+
+
+SERVED = """
+import os, sys, threading
+from collector import roles
+from collector.home import Home
+def look(home, options, stop):
+    from collector.intake_desk import IntakeDesk
+    desk = IntakeDesk(home.create())
+    for path in (home.path, home.journal_path, home.path / "journal.db-wal"):
+        print(oct(path.stat().st_mode & 0o777))
+    desk.close()
+roles._ROLES["intake"] = look
+sys.exit(roles.main())
+"""
+
+
+def test_what_a_server_writes_is_for_its_owner_alone(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir(mode=0o755)
+    words = [sys.executable, "-c", SERVED, "intake", str(tmp_path / "home"), '{"names": []}']
+    done = subprocess.run(
+        words, cwd=ROOT, stdin=subprocess.PIPE, capture_output=True, text=True, timeout=60,
+        check=True, umask=0o022,
+    )  # fmt: skip
+    assert done.stdout.split() == ["0o700", "0o600", "0o600"]
+
+
+@pytest.mark.parametrize("module", ["collector.cli.main", "agent.cli"])
+def test_commands_write_for_their_owner_alone(module: str) -> None:
+    code = (
+        f"import os, sys, atexit; from {module} import run\n"
+        "atexit.register(lambda: print('umask', oct(os.umask(0))))\nsys.argv[1:] = ['--help']\n"
+        "run()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60,
+        check=True, umask=0o022,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "umask 0o77"
