@@ -11,7 +11,7 @@ from licenses.position import OwnedRight, Position, PositionState
 EXPIRY_NOTICE = timedelta(days=30)
 
 SHORT = Rule("licence.short", "Fewer rights than installations require", Severity.CRITICAL)
-EXPIRED = Rule("licence.expired", "Rights that are needed have expired", Severity.CRITICAL)
+EXPIRED = Rule("licence.expired", "Rights to a product have expired", Severity.CRITICAL)
 UNLICENSED = Rule(
     "licence.unlicensed", "A product is installed to which no right is recorded", Severity.WARNING
 )
@@ -35,6 +35,7 @@ def findings(positions: Iterable[Position], at: datetime) -> tuple[Finding, ...]
 def _state(position: Position) -> Iterator[Finding]:
     rule = _BY_STATE.get(position.state)
     if rule is None:
+        yield from _lapsed(position)
         return
     text = f"{position.required} required, {position.owned} owned"
     if position.expired:
@@ -45,6 +46,17 @@ def _state(position: Position) -> Iterator[Finding]:
         title=f"{position.product} is short of {position.shortfall}",
         text=f"{position.product} (per {position.metric}): {text}",
     )
+
+
+def _lapsed(position: Position) -> Iterator[Finding]:
+    """All rights to a product have ended, though nothing needs them now."""
+    if position.expired and not position.owned:
+        yield Finding(
+            rule=EXPIRED.name,
+            subject=position.product,
+            title=f"Rights to {position.product} have expired",
+            text=f"{position.expired} rights have ended and none is in force; none is required now",
+        )
 
 
 def _soon(position: Position, at: datetime) -> Iterator[Finding]:

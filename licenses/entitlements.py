@@ -126,7 +126,12 @@ def entitlements(view: View) -> tuple[Entitlement, ...]:
     for row in view.all_assets(CLASS):
         said = row.attributes
         quantity = said.get("quantity")
-        if row.state == _RETIRED or not said.get("product") or not isinstance(quantity, int):
+        if (
+            row.state == _RETIRED
+            or not said.get("product")
+            or not isinstance(quantity, int)
+            or quantity <= 0
+        ):
             continue
         found.append(
             Entitlement(

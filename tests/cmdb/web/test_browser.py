@@ -1,10 +1,12 @@
 """The console in a real browser: it works, says nothing in the console, and fits a phone."""
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import playwright
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
@@ -45,7 +47,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     lacking = [] if CHROMIUM.exists() else [str(CHROMIUM)]
-    lacking += missing_assets()
+    lacking += [*missing_assets(), *_driver_lacks()]
     if lacking:
         reason = f"not there: {', '.join(lacking)}"
         if os.environ.get("CI") == "true":
@@ -55,6 +57,13 @@ def browser() -> Iterator[Browser]:
         launched = driver.chromium.launch(executable_path=CHROMIUM, args=SWITCHES.split())
         yield launched
         launched.close()
+
+
+def _driver_lacks() -> list[str]:
+    """What keeps the browser's driver from starting, such as libatomic1 of Debian."""
+    node = Path(playwright.__file__).parent / "driver" / "node"
+    done = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
+    return [done.stderr.strip()] if done.returncode else []
 
 
 class Visit:
