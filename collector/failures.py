@@ -34,6 +34,7 @@ FAILURES: tuple[tuple[str, str, Kind], ...] = (
     ("cmdb.alerts.errors", "AlertError", Kind.REFUSED),
     ("licenses.errors", "UnknownProduct", Kind.NOT_FOUND),
     ("licenses.errors", "LicenceError", Kind.REFUSED),
+    ("collector.home", "HomeFull", Kind.NO_ROOM),
     ("collector.home", "HomeError", Kind.UNAVAILABLE),
     ("collector.enrolment.errors", "NotKnown", Kind.NOT_FOUND),
     ("collector.enrolment.errors", "EnrolmentError", Kind.REFUSED),
@@ -42,6 +43,8 @@ FAILURES: tuple[tuple[str, str, Kind], ...] = (
     ("collector.backup", "BackupError", Kind.REFUSED),
     ("collector.demo", "DemoFailed", Kind.UNAVAILABLE),
     ("collector.operation", "InputRefused", Kind.REFUSED),
+    # A number beyond what a store can hold.
+    ("builtins", "OverflowError", Kind.REFUSED),
 )
 """Module, class and kind. An error whose module was never imported was never raised."""
 

@@ -97,8 +97,9 @@ def rest() -> Iterator[str]:
 
     yield f"{_NOTE}# REST interface\n"
     yield (
-        "Under `/api/v1`; the full schema is at `/api/v1/openapi.json`. Send an API token as"
-        " `Authorization: Bearer ...`. Errors are `application/problem+json` (RFC 9457).\n"
+        "Under `/api/v1`; the full schema is at `/api/v1/openapi.json`. Make an API token on the"
+        " page Your account of the console and send it as `Authorization: Bearer ...`. Errors"
+        " are `application/problem+json` (RFC 9457).\n"
     )
     yield "| operation | | role | parameters |\n| --- | --- | --- | --- |"
     for operation in OPERATIONS:

@@ -193,7 +193,7 @@ def explain(
         typer.echo(f"rule: {entry['rule']}; {' > '.join(entry['order'])}")
         show.table(
             ("", "value", "source", "record", "age", "why"),
-            (_claim(claim, entry["unit"]) for claim in entry["claims"]),
+            (_claim(claim, entry["unit"], found["as_of"]) for claim in entry["claims"]),
         )
     if attribute is None:
         show.heading("Records")
@@ -201,11 +201,11 @@ def explain(
             _link(link)
 
 
-def _claim(claim: dict[str, Any], unit: str | None) -> tuple[object, ...]:
+def _claim(claim: dict[str, Any], unit: str | None, now: str) -> tuple[object, ...]:
     return (
         "wins" if claim["wins"] else "", show.quantity(claim["value"], unit),
         f"{claim['source_kind']}/{claim['source_instance']}", claim["native_key"],
-        show.age(claim["said_at"]), claim["why"],
+        show.age(claim["said_at"], now), claim["why"],
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from collector.cli import show
 from collector.cli.options import (
     FAILED,
     REFUSED,
+    USAGE,
     AsJson,
     ended,
     estate,
@@ -31,6 +32,8 @@ AsArray = Annotated[bool, typer.Option("--json", help="One JSON array instead of
 
 _LINES = 1_000
 _BYTES = 4 * 1024 * 1024
+_LONGEST_LINE = 5 * 1024 * 1024
+"""Bytes kept of a line; one that is longer than the form allows is refused."""
 _SHOWN_REFUSED = 20
 
 
@@ -41,6 +44,10 @@ def import_observations(
     now: Annotated[
         bool, typer.Option("--now", help="Lines arrive now, also in a home without observations.")
     ] = False,
+    replay: Annotated[
+        bool,
+        typer.Option("--replay", help="Each line's own time is the clock: go on with a replay."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Import JSON Lines through the same journal and pipeline as any source.
@@ -50,7 +57,7 @@ def import_observations(
     """
     with _opened(file) as stream, estate(context) as opened:
         name = "stdin" if file == "-" else Path(file).name
-        total = _import_all(opened, stream, name, replay=False if now else None)
+        total = _import_all(opened, stream, name, replay=_clock(now=now, replay=replay))
     if as_json:
         show.print_json(total)
     else:
@@ -59,10 +66,16 @@ def import_observations(
         raise typer.Exit(REFUSED)
 
 
+def _clock(*, now: bool, replay: bool) -> bool | None:
+    if now and replay:
+        fail("--now and --replay exclude each other", USAGE)
+    return True if replay else False if now else None
+
+
 def _import_all(opened: Estate, stream: BinaryIO, name: str, *, replay: bool | None) -> Any:  # noqa: ANN401
     total: dict[str, Any] = {"accepted": 0, "refused": [], "replay": replay, "sequence": 0}
     for first, lines, bad in _chunks(stream):
-        params = {"lines": lines, "name": name, "first_line": first, "replay": replay}
+        params = {"text": "\n".join(lines), "name": name, "first_line": first, "replay": replay}
         done = opened.call("import.observations", params)
         replay = done["replay"]
         total["accepted"] += done["accepted"]
@@ -107,8 +120,11 @@ def _chunks(stream: BinaryIO) -> Iterator[tuple[int, list[str], list[dict[str, A
 def _bounded(stream: BinaryIO) -> Iterator[bytes]:
     """Lines of some size at most, and not too many bytes of them at a time."""
     size = 0
-    while size < _BYTES and (line := stream.readline(8 * 1024 * 1024)):
+    while size < _BYTES and (line := stream.readline(_LONGEST_LINE)):
         size += len(line)
+        part = line
+        while not part.endswith(b"\n") and (part := stream.readline(_LONGEST_LINE)):
+            continue  # The rest of a line that is too long: it is refused by its number.
         yield line.rstrip(b"\r\n")
 
 

@@ -118,8 +118,9 @@ def _one(row: dict[str, Any]) -> None:
         ("asset", "name", "rights #", "because of", "versions"),
         (
             (
-                each["asset"], each["asset_name"], each["rights"], each["evidence"]["title"],
-                each["evidence"]["versions"],
+                each["asset"], each["asset_name"], each["rights"],
+                [seen["title"] for seen in each["evidence"]],
+                [version for seen in each["evidence"] for version in seen["versions"]],
             )
             for each in row["required_by"]
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -62,4 +63,6 @@ app.add_typer(estate.user, name="user")
 
 def run() -> None:
     """Entry point."""
+    # What is written is for its owner alone, also what SQLite lays beside its files.
+    os.umask(0o077)
     app(prog_name="stocktake")

@@ -49,12 +49,15 @@ def list_agents(context: typer.Context, as_json: AsJson = False) -> None:
 def allow(
     context: typer.Context,
     agent: Agent,
-    prefixes: Annotated[list[str], typer.Argument(help="Prefixes such as 10.0.4.0/24.")],
+    prefixes: Annotated[
+        list[str] | None,
+        typer.Argument(help="Prefixes such as 10.0.4.0/24; none: it may scan none."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say which prefixes an observer may scan; they replace those it had."""
     with estate(context) as opened:
-        found = opened.call("agents.allow", {"agent": agent, "prefixes": tuple(prefixes)})
+        found = opened.call("agents.allow", {"agent": agent, "prefixes": tuple(prefixes or ())})
     if as_json:
         show.print_json(found)
     else:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cmdb.store.errors import StoreFull
 from collector.client import (
     CallFailed,
     Estate,
@@ -19,7 +20,7 @@ from collector.client import (
     Unreachable,
     open_estate,
 )
-from collector.home import Home, HomeError
+from collector.home import Home, HomeError, HomeFull
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -34,7 +35,7 @@ EXIT_CODES = (
     (6, "not allowed"),
     (7, "no room on the disk"),
 )
-FAILED, REFUSED, NOT_FOUND, UNREACHABLE, NOT_ALLOWED, NO_ROOM = 1, 3, 4, 5, 6, 7
+FAILED, USAGE, REFUSED, NOT_FOUND, UNREACHABLE, NOT_ALLOWED, NO_ROOM = 1, 2, 3, 4, 5, 6, 7
 
 _CODES: tuple[tuple[type[Exception], int], ...] = (
     (NotFound, NOT_FOUND),
@@ -79,8 +80,12 @@ def ended() -> Iterator[None]:
         yield
     except CallFailed as error:
         fail(str(error), code_of(error))
+    except HomeFull as error:
+        fail(str(error), NO_ROOM)
     except HomeError as error:
         fail(str(error), UNREACHABLE)
+    except StoreFull as error:
+        fail(str(error), NO_ROOM)
 
 
 def code_of(error: Exception) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -13,18 +14,22 @@ import typer
 
 _LONG_ROWS = 100
 """Rows from which on a table is laid out here, as in pipes: rich needs a millisecond for two."""
+_CONTROLS = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_LONGEST_CELL = 200
 _KIB = 1024
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 def print_json(answer: object) -> None:
     """The answer, for scripts."""
-    typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+    text = json.dumps(answer, indent=2, ensure_ascii=False)
+    # What moves a terminal's cursor or turns its text is written as an escape.
+    typer.echo(_CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
     """Rows in columns; numbers to the right."""
-    texts = [[clean(cell) for cell in row] for row in rows]
+    texts = [[_clipped(clean(cell)) for cell in row] for row in rows]
     if len(texts) > _LONG_ROWS or not sys.stdout.isatty():
         _plain_table(headers, texts, title)
         return
@@ -107,8 +112,12 @@ def _plain_table(headers: Sequence[str], rows: Sequence[Sequence[str]], title: s
         sys.stdout.write(" " + "  ".join(cells).rstrip() + "\n")
 
 
+def _clipped(text: str) -> str:
+    return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"
+
+
 def _is_plain(char: str) -> bool:
-    return char in "\n\t" or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co"}
+    return unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co"}
 
 
 def _console() -> Any:  # noqa: ANN401 - rich is imported where it is used

@@ -208,17 +208,25 @@ def test_a_scan_whose_collector_is_away_is_kept(enrolled: Path) -> None:
 
 
 def test_ctrl_c_between_two_scans_is_clean(enrolled: Path) -> None:
-    command = [sys.executable, "-m", "agent.cli", "--home", str(enrolled), "scan", "127.0.0.1",
+    # Whoever runs the tests in the background has SIGINT ignored, and so would the agent.
+    command = ["env", "--default-signal=INT",
+               sys.executable, "-m", "agent.cli", "--home", str(enrolled), "scan", "127.0.0.1",
                "--ports", "1", "--technique", "tcp", "--json", "--every", "1h"]  # fmt: skip
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as running:
         assert running.stderr is not None
         for line in running.stderr:
             if "last known settings" not in line:  # The first scan is over and kept.
                 break
         running.send_signal(signal.SIGINT)
-        _, rest = running.communicate(timeout=20)
+        try:
+            _, rest = running.communicate(timeout=20)
+        finally:
+            running.kill()
     assert running.returncode == 130
     assert "Traceback" not in rest
     assert rest.endswith("stocktake-agent: stopped\n")
