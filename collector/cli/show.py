@@ -15,7 +15,7 @@ import typer
 _LONG_ROWS = 100
 """Rows from which on a table is laid out here, as in pipes: rich needs a millisecond for two."""
 _CONTROLS = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-_LONGEST_CELL = 200
+_LONGEST_CELL = 400
 _KIB = 1024
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
