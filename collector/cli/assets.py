@@ -61,9 +61,14 @@ def _line(row: dict[str, Any], now: str) -> tuple[object, ...]:
     values = row["attributes"]
     system = " ".join(filter(None, (values.get("os_name"), values.get("os_version"))))
     return (
-        row["asset"], row["cls"], row["name"] + (" (demo)" if row["demo"] else ""), system,
+        row["asset"], row["cls"], _name(row), system,
         row["state"], row["scope"], row["source_kinds"], show.age(row["last_seen"], now),
     )  # fmt: skip
+
+
+def _name(row: dict[str, Any]) -> str:
+    where = f" in {row['parent']}" if row["parent"] else ""
+    return row["name"] + where + (" (demo)" if row["demo"] else "")
 
 
 def show_asset(

@@ -104,6 +104,7 @@ def test_told_once_when_short_and_once_when_covered(
         position = server.json("position", "Microsoft Visio")
         assert (position["required"], position["owned"], position["state"]) == (2, 1, "short")
         assert [each["asset_name"] for each in position["required_by"]] == ["hq-pc-1", "hq-pc-2"]
+        assert "hq-pc-2" in server.ok("position", "Microsoft Visio")
         assert open_titles(server) == ["Microsoft Visio is short of 1"]
         wait(lambda: len(hooks) == 1 and len(mails) == 1, "one message on each channel")
         assert "short of 1" in json.dumps(hooks[0])
