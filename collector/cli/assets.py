@@ -68,7 +68,7 @@ def _line(row: dict[str, Any], now: str) -> tuple[object, ...]:
 
 def _name(row: dict[str, Any]) -> str:
     where = f" in {row['parent']}" if row["parent"] else ""
-    return row["name"] + where + (" (demo)" if row["demo"] else "")
+    return f"{row['name']}{where}{' (demo)' if row['demo'] else ''}"
 
 
 def show_asset(
