@@ -23,7 +23,7 @@ exit codes:
   2  the command line makes no sense
   3  refused: more than an administrator allowed
   4  not enrolled: there is no identity in this home
-  5  no collector can be reached; what was made is kept in the outbox (before its first word nothing is)
+  5  no collector can be reached; reports that were made are kept in the outbox
   130  stopped by Ctrl-C
 """
 _INTERRUPTED = 130
