@@ -15,7 +15,6 @@ from cmdb.model.observation import (
     Decision,
     Extent,
     Observation,
-    Programs,
     RunEvent,
     Section,
     SectionKind,
@@ -184,7 +183,7 @@ class Pipeline:
             return b""
         if kind is SectionKind.PROGRAMS:
             assert isinstance(section.value, tuple)
-            return self._ledger.intern([part for part in section.value if _is_programs(part)])
+            return self._ledger.intern(section.value)
         assert not isinstance(section.value, tuple)
         return encode(section.value)
 
@@ -227,7 +226,3 @@ class Pipeline:
             else:
                 seen = self._ledger.records([record])[record].seen_at
                 self._view.touch(link.asset, seen, group.talked.get(record))
-
-
-def _is_programs(part: object) -> bool:
-    return isinstance(part, Programs)
