@@ -6,13 +6,15 @@ values mean is none of its business, save for the columns of programs.
 
 import math
 import re
-import sys
-from array import array
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain
+from operator import attrgetter
 from typing import cast
 
-from google.protobuf.descriptor import FieldDescriptor
+import numpy as np
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -41,7 +43,19 @@ TEXT_LIMITS = {
 # Names that identify must be as they are; other texts have such characters replaced.
 _EXACT = frozenset({"native_key", "scope", "run_id", "kind", "instance", "key"})
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_CONTROL_BYTES = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROL_BYTES = bytes({*range(0x20), 0x7F} - {0x09, 0x0A})
+_LINE_FEED = 0x0A
+_MOST_UTF8 = 4
+"""Bytes of one character."""
+_WIDE = frozenset({FieldDescriptor.TYPE_UINT64, FieldDescriptor.TYPE_FIXED64})
+_DEEP = frozenset(
+    {
+        FieldDescriptor.TYPE_MESSAGE,
+        FieldDescriptor.TYPE_BYTES,
+        FieldDescriptor.TYPE_DOUBLE,
+        FieldDescriptor.TYPE_FLOAT,
+    }
+)
 _SECONDS = range(-62_135_596_800, 253_402_300_800)  # years 1 to 9999
 _NANOS = range(1_000_000_000)
 
@@ -51,6 +65,21 @@ class OutOfBounds(ValueError):
 
 
 _MOST_NUMBER = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What of a kind of message is looked at, and how: made once from its declaration."""
+
+    texts: tuple[FieldDescriptor, ...]
+    """Single texts."""
+    texts_of: Callable[[Message], tuple[str, ...]]
+    short: int
+    """Characters that no bound can be below in bytes."""
+    wide: tuple[str, ...]
+    """Whole numbers that may be larger than a store can hold."""
+    deep: tuple[FieldDescriptor, ...]
+    """Messages, lists, bytes and fractions."""
 
 
 def bound(message: Message) -> None:
@@ -66,13 +95,52 @@ def bound(message: Message) -> None:
         if message.seconds not in _SECONDS or message.nanos not in _NANOS:
             raise OutOfBounds("an instant lies outside the years 1 to 9999")
         return
-    for field, value in message.ListFields():
+    plan = _plan(message.DESCRIPTOR)
+    _bound_flat(plan, (message,))
+    _bound_deep(plan, message)
+
+
+def _bound_deep(plan: _Plan, message: Message) -> None:
+    for field in plan.deep:
         if field.is_repeated:
-            _bound_many(message, field, value)
-        else:
-            clean = _bound_one(field, value)
-            if clean is not value:
-                setattr(message, field.name, clean)
+            values = getattr(message, field.name)
+            if values:
+                _bound_many(message, field, values)
+        elif message.HasField(field.name):
+            _bound_one(field, getattr(message, field.name))
+
+
+def _bound_flat(plan: _Plan, rows: Sequence[Message]) -> None:
+    """Texts and numbers of many messages of one kind, at once where nothing is wrong."""
+    if plan.texts:
+        texts = list(chain.from_iterable(map(plan.texts_of, rows)))
+        if max(map(len, texts)) > plan.short or _CONTROL.search("".join(texts)):
+            for row in rows:
+                _bound_texts(plan, row)
+    for name in plan.wide:
+        if max(map(attrgetter(name), rows)) > _MOST_NUMBER:
+            raise OutOfBounds(f"{name} is larger than {_MOST_NUMBER}, which no store can hold")
+
+
+def _bound_texts(plan: _Plan, message: Message) -> None:
+    for field in plan.texts:
+        text = getattr(message, field.name)
+        clean = _bound_text(field, text)
+        if clean is not text:
+            setattr(message, field.name, clean)
+
+
+@cache
+def _plan(kind: Descriptor) -> _Plan:
+    single = [field for field in kind.fields if not field.is_repeated]
+    texts = tuple(field for field in single if field.type == FieldDescriptor.TYPE_STRING)
+    wide = tuple(field.name for field in single if field.type in _WIDE)
+    deep = tuple(field for field in kind.fields if field.is_repeated or field.type in _DEEP)
+    limits = [TEXT_LIMITS.get(field.full_name, TEXT_BYTES) for field in texts]
+    names = [field.name for field in texts]
+    # With one name, attrgetter() gives the value and not a tuple of it.
+    getter = attrgetter(*names, *names[:1]) if names else attrgetter("DESCRIPTOR", "DESCRIPTOR")
+    return _Plan(texts, getter, min(limits, default=0) // _MOST_UTF8, wide, deep)
 
 
 def _bound_many(message: Message, field: FieldDescriptor, values: Sequence[object]) -> None:
@@ -80,6 +148,12 @@ def _bound_many(message: Message, field: FieldDescriptor, values: Sequence[objec
         raise OutOfBounds(f"{field.name} has {len(values)} entries; at most {LIST_LIMIT} are taken")
     if field.message_type is not None and field.message_type.GetOptions().map_entry:
         _bound_map(field, getattr(message, field.name))
+        return
+    if field.message_type is not None and field.message_type is not Timestamp.DESCRIPTOR:
+        plan, rows = _plan(field.message_type), cast("Sequence[Message]", values)
+        _bound_flat(plan, rows)
+        for row in rows if plan.deep else ():
+            _bound_deep(plan, row)
         return
     for index, value in enumerate(values):
         clean = _bound_one(field, value)
@@ -145,9 +219,10 @@ def _check_programs(programs: Programs) -> None:
 
 
 def _check_entries(entries: bytes) -> None:
-    if max(map(len, entries.split(b"\n"))) > TEXT_BYTES:
+    ends = np.flatnonzero(np.frombuffer(entries, np.uint8) == _LINE_FEED)
+    if len(ends) and int(np.diff(ends, prepend=-1).max()) > TEXT_BYTES + 1:
         raise OutOfBounds(f"programs: an entry is longer than {TEXT_BYTES} bytes")
-    if _CONTROL_BYTES.search(entries):
+    if len(entries.translate(None, _CONTROL_BYTES)) != len(entries):
         raise OutOfBounds("programs: an entry holds a control character")
     try:
         entries.decode()
@@ -156,9 +231,6 @@ def _check_entries(entries: bytes) -> None:
 
 
 def _check_hashes(hashes: bytes) -> None:
-    numbers = array("Q", hashes)
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    values = cast("Sequence[int]", numbers)
-    if any(after <= before for before, after in pairwise(values)):
+    values = np.frombuffer(hashes, "<u8")
+    if (values[1:] <= values[:-1]).any():
         raise OutOfBounds("programs: hashes do not ascend")

@@ -22,9 +22,13 @@ class Kind(Enum):
 
 FAILURES: tuple[tuple[str, str, Kind], ...] = (
     ("cmdb.store.port", "UnknownAsset", Kind.NOT_FOUND),
+    ("cmdb.history", "BadMoment", Kind.REFUSED),
+    ("cmdb.query.programs", "UnknownProgram", Kind.NOT_FOUND),
     ("cmdb.store.port", "StoreFull", Kind.NO_ROOM),
     ("cmdb.store.port", "StoreUnavailable", Kind.UNAVAILABLE),
     ("cmdb.store.port", "StoreError", Kind.REFUSED),
+    ("reconcile.deciding", "UnknownRecord", Kind.NOT_FOUND),
+    ("reconcile.deciding", "DecisionError", Kind.REFUSED),
     ("cmdb.people.errors", "UnknownAccount", Kind.NOT_FOUND),
     ("cmdb.people.errors", "Forbidden", Kind.NOT_ALLOWED),
     ("cmdb.people.errors", "PeopleError", Kind.REFUSED),

@@ -5,14 +5,17 @@ Nothing past this module knows protobuf. The intake has admitted and bounded eve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 
 from cmdb.model.observation import (
     Extent,
     Json,
     Observation,
+    ProgramColumns,
+    ProgramList,
     Programs,
     RecordKey,
     RunEvent,
@@ -21,6 +24,7 @@ from cmdb.model.observation import (
     Source,
     Statement,
 )
+from cmdb.model.programs import columns_of
 from collector.journal.port import ITEM_FORM, JSONL_FORM, Entry
 from collector.sources import lines
 from stocktake.v1 import intake_pb2, observation_pb2
@@ -41,6 +45,7 @@ _RUN_STATES = {
     intake_pb2.RUN_STATE_PARTIAL: "partial",
     intake_pb2.RUN_STATE_FAILED: "failed",
 }
+_HASH_BYTES = 8
 
 
 class Unreadable(ValueError):
@@ -172,10 +177,14 @@ def _interface(row: observation_pb2.NetworkInterface) -> Json:
     return found
 
 
-def _programs(message: observation_pb2.Programs) -> tuple[Programs, ...]:
-    entries = tuple(message.entries.decode("utf-8", "replace").split("\n")[:-1])
+def _programs(message: observation_pb2.Programs) -> ProgramList:
     days = tuple(message.installed_days)
-    return (Programs(message.package_system, entries, days if len(days) == len(entries) else ()),)
+    days = days if len(days) == message.count else ()
+    system, count = message.package_system, message.count
+    if len(message.hashes) == _HASH_BYTES * count:
+        return (ProgramColumns(system, message.hashes, message.entries, days),)
+    entries = tuple(message.entries.decode("utf-8", "replace").split("\n")[:-1])
+    return (columns_of(Programs(system, entries, days)),)
 
 
 def _relations(message: observation_pb2.Relations) -> Json:
@@ -192,18 +201,36 @@ def _relations(message: observation_pb2.Relations) -> Json:
     return rows
 
 
-def _rows(field: str) -> Callable[[Any], Json]:
+def _rows(field: str, row_type: type[Message]) -> Callable[[Any], Json]:
+    """Reads a list of rows: most columns are plain, and reading them by name is twice as fast."""
+    declared = row_type.DESCRIPTOR.fields
+    odd = [f.name for f in declared if f.is_repeated or f.message_type is not None]
+    plain = [f.name for f in declared if f.name not in odd]
+    columns = attrgetter(*plain)
+
     def read(message: Message) -> Json:
-        return [_scalars(row) for row in getattr(message, field)]
+        rows: list[Json] = []
+        for row in getattr(message, field):
+            found: dict[str, Json] = {
+                name: value
+                for name, value in zip(plain, columns(row), strict=True)
+                if value or row.HasField(name)
+            }
+            for name in odd:
+                value = getattr(row, name)
+                if value if isinstance(value, Sequence) else row.HasField(name):
+                    found[name] = _plain(value)
+            rows.append(found)
+        return rows
 
     return read
 
 
 def _plain(value: object) -> Json:
+    if isinstance(value, str | int | float):
+        return value
     if hasattr(value, "ToDatetime"):
         return _instant(cast("Timestamp", value)).isoformat().replace("+00:00", "Z")
-    if isinstance(value, bool | int | float | str):
-        return value
     return [_plain(item) for item in cast("list[object]", value)]
 
 
@@ -214,18 +241,21 @@ def _instant(stamp: Timestamp) -> datetime:
         raise Unreadable(f"an instant {stamp.seconds} s after 1970 is out of range") from error
 
 
-_BODIES: Mapping[str, tuple[SectionKind, Callable[[Any], Json | tuple[Programs, ...]]]] = {
+_BODIES: Mapping[str, tuple[SectionKind, Callable[[Any], Json | ProgramList]]] = {
     "computer": (SectionKind.COMPUTER, _scalars),
     "operating_system": (SectionKind.OPERATING_SYSTEM, _scalars),
     "attributes": (SectionKind.ATTRIBUTES, _attributes),
     "network_interfaces": (SectionKind.INTERFACES, _interfaces),
-    "disks": (SectionKind.DISKS, _rows("disks")),
-    "components": (SectionKind.COMPONENTS, _rows("components")),
+    "disks": (SectionKind.DISKS, _rows("disks", observation_pb2.Disk)),
+    "components": (SectionKind.COMPONENTS, _rows("components", observation_pb2.Component)),
     "programs": (SectionKind.PROGRAMS, _programs),
-    "listening_services": (SectionKind.SERVICES, _rows("services")),
-    "connections": (SectionKind.CONNECTIONS, _rows("connections")),
-    "users": (SectionKind.USERS, _rows("users")),
-    "licence_evidence": (SectionKind.LICENCE_EVIDENCE, _rows("facts")),
+    "listening_services": (
+        SectionKind.SERVICES,
+        _rows("services", observation_pb2.ListeningService),
+    ),
+    "connections": (SectionKind.CONNECTIONS, _rows("connections", observation_pb2.Connection)),
+    "users": (SectionKind.USERS, _rows("users", observation_pb2.User)),
+    "licence_evidence": (SectionKind.LICENCE_EVIDENCE, _rows("facts", observation_pb2.LicenceFact)),
     "relations": (SectionKind.RELATIONS, _relations),
 }
 _FORMS: dict[str, Callable[[Entry], Statement]] = {ITEM_FORM: _item, JSONL_FORM: _line}

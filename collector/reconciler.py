@@ -6,6 +6,8 @@ in the same transaction, so that a kill at any point applies nothing twice and s
 
 from __future__ import annotations
 
+import gc
+import json
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -14,17 +16,22 @@ from typing import Protocol
 from cmdb.model.observation import Statement
 from cmdb.store.port import Record, StoreError
 from collector import ingest
-from collector.clock import REPLAY
-from collector.journal.port import ERASE_FORM, JournalReader, Numbered
+from collector.clock import REPLAY, utc_now
+from collector.journal.port import ERASE_FORM, REBUILD_FORM, JournalReader, Numbered
+from reconcile.adopt import adopt
 from reconcile.pipeline import Pipeline
 
 _GROUP = 256
 _GROUP_BYTES = 8 * 1024 * 1024
 _IDLE_SHORTEST = timedelta(milliseconds=10)
 _IDLE_LONGEST = timedelta(milliseconds=160)
+_GC_THRESHOLD = 50_000
 _STUCK_S = 1.0
 """Time between tries while the store cannot be written; the journal keeps what comes."""
 _REFRESH_EVERY = timedelta(minutes=1)
+
+_ORDERS = frozenset({ERASE_FORM, REBUILD_FORM})
+"""Forms of entries that are no statements, and are done one by one."""
 
 _log = logging.getLogger(__name__)
 
@@ -48,15 +55,19 @@ class Reconciler:
         self._record = record
         self._journal = journal
         self._pipeline = Pipeline(record)
+        self._adopted = False
 
     def step(self) -> int:
         """Applies the next group; says how many entries it had, 0 when all is applied."""
+        self._adopt()
         applied = self._record.ledger.applied()
         waiting = self._journal.read(applied, _GROUP, _GROUP_BYTES)
         if not waiting:
             return 0
         if waiting[0].entry.form == ERASE_FORM:
             return self._erase(waiting[0])
+        if waiting[0].entry.form == REBUILD_FORM:
+            return self._rebuild(waiting[0])
         group = _one_kind(waiting)
         try:
             self._apply(group)
@@ -69,10 +80,23 @@ class Reconciler:
                 self._apply_or_set_aside(numbered)
         return len(group)
 
+    def _adopt(self) -> None:
+        """Once: a home of a version that had no timelines gets them before anything new comes."""
+        if self._adopted:
+            return
+        count = adopt(self._record, self._record.view.replay_clock() or utc_now())
+        self._adopted = True
+        if count:
+            _log.warning("%d records of an earlier version were identified again", count)
+
     def _apply(self, group: Sequence[Numbered]) -> None:
         statements = [said for numbered in group if (said := self._statement(numbered)) is not None]
         at = group[-1].entry.received_at
-        self._pipeline.apply(statements, at, group[-1].sequence, _clock_of(group))
+        clock = _clock_of(group)
+        self._pipeline.apply(statements, at, group[-1].sequence, clock)
+        # A replay's clock runs by itself: what it makes stale is due now, not in a minute.
+        while clock is not None and self._pipeline.refresh(clock):
+            continue
 
     def _apply_or_set_aside(self, numbered: Numbered) -> None:
         try:
@@ -93,6 +117,21 @@ class Reconciler:
         _log.warning("%s erased scope %s: %d records", numbered.entry.origin, scope, records)
         return 1
 
+    def _rebuild(self, numbered: Numbered) -> int:
+        """A step of a rebuild, by the record's own clock; one that is no step is passed over."""
+        from reconcile.rebuild import Step, rebuild
+
+        at = self._record.view.replay_clock() or numbered.entry.received_at
+        try:
+            rebuild(self._record, Step(**json.loads(numbered.entry.body)), at, numbered.sequence)
+        except (ValueError, TypeError) as error:
+            self._pipeline.set_aside(
+                numbered.sequence, numbered.entry.origin, repr(error), numbered.entry.body
+            )
+            clock = self._record.view.replay_clock()
+            self._pipeline.apply((), at, numbered.sequence, clock)
+        return 1
+
     def catch_up(self) -> int:
         """Applies everything that is in the journal; says how many entries."""
         count = 0
@@ -102,6 +141,8 @@ class Reconciler:
 
     def run(self, stop: Stop, now: Callable[[], datetime]) -> None:
         """Works until it is told to stop."""
+        # What is made for a report is dropped with it: looking for cycles so often finds none.
+        gc.set_threshold(_GC_THRESHOLD)
         idle, refreshed, stuck = _IDLE_SHORTEST, now(), False
         while not stop.is_set():
             try:
@@ -143,6 +184,6 @@ def _one_kind(group: Sequence[Numbered]) -> Sequence[Numbered]:
     replay = group[0].entry.origin.startswith(REPLAY)
     for place, numbered in enumerate(group):
         other = numbered.entry.origin.startswith(REPLAY) is not replay
-        if other or numbered.entry.form == ERASE_FORM:
+        if other or numbered.entry.form in _ORDERS:
             return group[:place]
     return group

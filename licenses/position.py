@@ -13,6 +13,7 @@ from datetime import date, datetime
 from enum import Enum
 
 from cmdb.query.assets import asset_name
+from cmdb.query.past import PastNote
 from cmdb.store.port import AssetId, AssetRow, Record, Title, View
 from licenses.catalogue.load import Catalogue, Product, load
 from licenses.entitlements import Entitlement, entitlements
@@ -78,6 +79,8 @@ class Position:
     as_of: datetime
     catalogue: str
     """Version of the catalogue by which names became products."""
+    past: PastNote | None = None
+    """Of which moment this is; None: it is so now."""
 
 
 def positions(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import json
 from collections.abc import Mapping
@@ -9,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 
-from cmdb.model.classes import CLASS_BY_NAME
 from cmdb.model.observation import SCALARS, Json, RecordKey, SectionKind, Source
 from cmdb.store.port import RecordRow, StoredSection
 from reconcile.sections import read_values
@@ -48,14 +48,8 @@ class Account:
     relations: tuple[tuple[str, RecordKey], ...] = ()
     at: Mapping[SectionKind, datetime] = field(default_factory=dict)
     """When each section was last said."""
-    memory: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
-    """What was computed from it once."""
-
-    @property
-    def family(self) -> str:
-        """Root of its class: records of one family can be about one thing."""
-        declared = CLASS_BY_NAME.get(self.cls or UNKNOWN_CLASS, CLASS_BY_NAME[UNKNOWN_CLASS])
-        return declared.lineage()[-1]
+    since: datetime | None = None
+    """Start of the stretch in which it is about its asset."""
 
     def text(self, attribute: str) -> str | None:
         """A claimed text, or None."""
@@ -134,6 +128,7 @@ def addresses(account: Account) -> dict[str, str]:
     return found
 
 
+@functools.lru_cache(maxsize=50_000)
 def normal_address(written: str) -> str | None:
     """An address without prefix and zone, in its shortest form; None if it is none."""
     plain = written.partition("/")[0].partition("%")[0].strip()
@@ -146,6 +141,7 @@ def normal_address(written: str) -> str | None:
     return str(parsed)
 
 
+@functools.lru_cache(maxsize=50_000)
 def is_local(address: str) -> bool:
     """Whether it means something else on every machine."""
     parsed = ipaddress.ip_address(address)

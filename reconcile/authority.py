@@ -50,6 +50,26 @@ def weigh(attribute: Attribute, claims: Sequence[Claim], now: datetime) -> list[
     return [_explained(entry, best, authority) for entry in weighed]
 
 
+def winner(
+    attribute: Attribute, claims: Sequence[Claim], now: datetime
+) -> tuple[Claim | None, datetime | None]:
+    """The claim that weigh() puts first, if it says anything, and when time alone may change that.
+
+    Projections ask this for every attribute of every asset that changes: no reasons are made.
+    """
+    if len(claims) == 1:
+        (claim,) = claims
+        return (claim if _form(attribute, claim.value) is not None else None), None
+    weighed = [_weigh(attribute, claim, now) for claim in claims]
+    authority = attribute.authority
+    popular = Counter(entry.form for entry in weighed)
+    best = min(weighed, key=lambda entry: _order(entry, authority, popular))
+    if best.form is None:
+        return None, None
+    turns = [at for entry in weighed if (at := turns_stale_at(entry))]
+    return best.claim, min(turns, default=None)
+
+
 def turns_stale_at(entry: Weighed) -> datetime | None:
     """When the claim's weight falls by itself."""
     if entry.stale or entry.stale_after is None:

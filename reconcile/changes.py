@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from cmdb.model.classes import CLASS_BY_NAME
 from cmdb.model.observation import Json
 from cmdb.store.port import AssetRow, Installed, Projection
+from reconcile.lifecycle import Life
 from reconcile.normalise.forms import FORMS
 
 _MOST_LISTED = 200
@@ -17,7 +18,7 @@ _MOST_LISTED = 200
 
 
 def altered(
-    before: AssetRow | None, parts: Sequence[AssetRow], after: Projection
+    before: AssetRow | None, parts: Sequence[AssetRow], after: Projection, life: Life
 ) -> dict[str, Json]:
     """What differs, empty when nothing does.
 
@@ -25,6 +26,7 @@ def altered(
         before: The asset as it was; None when it is new.
         parts: Its parts as they were.
         after: What it is now.
+        life: Why it is in its state.
     """
     if before is None:
         return {"class": after.cls}
@@ -36,6 +38,8 @@ def altered(
         detail["class"] = [before.cls, after.cls]
     if before.state != after.state:
         detail["state"] = [before.state, after.state]
+        if life.why:
+            detail["why"] = life.why
     old = {(part.cls, part.name) for part in parts}
     new = {(part.cls, str(part.attributes.get("name"))) for part in after.parts}
     for word, names in (("parts_added", new - old), ("parts_removed", old - new)):

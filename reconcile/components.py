@@ -1,88 +1,145 @@
-"""The components that a group of statements touches: their links, assets and projections.
+"""What a group of statements touches: links, assets and projections.
 
-A component is every record that can be reached from a touched one over shared identifying
-values. It is identified as a whole, from what its records say now, so that the result does not
-depend on the order in which they said it.
+Two steps, each a function of what was said and decided. First the records that know who they
+are: a component is every record that can be reached over shared identifying values, and it is
+identified as a whole. Then the scans at the addresses and with the MACs of what was touched,
+each by itself. Their results become links; every asset whose links or words may differ is
+projected anew.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
-from datetime import datetime
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from cmdb.model.observation import Json, RecordKey
-from cmdb.store.port import (
-    AssetId,
-    Identifier,
-    LinkRow,
-    Record,
-    RecordId,
-    StoreError,
-)
-from reconcile import changes
-from reconcile.account import Account, read
-from reconcile.identify import CROWDED, Identified, Reason, identify
-from reconcile.keys import key_values, reference, whole_key
+from cmdb.model.observation import Json, RecordKey, RunEvent
+from cmdb.store.port import AssetId, LinkRow, Record, RecordId
+from reconcile import changes, keys, timeline
+from reconcile.account import Account
+from reconcile.decisions import BY_HAND, Decided
+from reconcile.evidence import LENT
+from reconcile.identify import identify
+from reconcile.instants import to_micros
+from reconcile.lifecycle import Life
+from reconcile.links import asset_links, following_link, scan_links
 from reconcile.project import project
+from reconcile.reach import Reach
+from reconcile.scans import Scans
+from reconcile.stretches import Subject
+from reconcile.things import Things
+from reconcile.timeline import Timeline
+from reconcile.voices import Voices
+from reconcile.witness import Witness
 
 _MOST_REFERRING = 10_000
+_MOST_SCANS = 512
+"""Scan records that one value or address touches."""
+_LONGEST_RUN = timedelta(days=30)
 _ROUNDS = 8
 """Depth to which a new asset may be needed by those that point at it."""
 
 
-class Components:
-    """Collects what is touched, then settles identity and projections once."""
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What a record was about, and what it is about now."""
 
-    def __init__(self, record: Record, at: datetime) -> None:
+    before: tuple[LinkRow, ...]
+    after: tuple[LinkRow, ...]
+
+
+class Components:
+    """Settles identity and projections of one transaction."""
+
+    def __init__(self, record: Record, witness: Witness, decided: Decided, at: datetime) -> None:
         self._record = record
         self._ledger = record.ledger
         self._view = record.view
         self._at = at
-        self._accounts: dict[RecordId, Account] = {}
-        self._frontier: set[RecordId] = set()
+        self._witness = witness
+        self._decided = decided
+        self._reach = Reach(record.ledger, witness, decided)
+        self._things = Things(record, decided)
+        self._voices = Voices(record.ledger)
         self._dirty: set[AssetId] = set()
-        self._crowded: set[Identifier] = set()
+        self._scans: set[RecordId] = set()
+        self._followers: set[RecordKey] = set()
+        self._moved: dict[AssetId, Counter[AssetId]] = defaultdict(Counter)
         self._notes: dict[AssetId, dict[str, Json]] = defaultdict(dict)
         self._projected = 0
+        self.moves: dict[RecordId, Move] = {}
+        """Records that are about something else than before."""
 
     def account(self, record: RecordId) -> Account:
-        """What a record says now."""
-        if record not in self._accounts:
-            self._load([record])
-        return self._accounts[record]
+        """What a record says now in the stretch that goes on."""
+        link = self._ledger.links([record])[record]
+        return self._voices.account(self._ledger.records([record])[record], link)
 
-    def touch(self, record: RecordId, identifiers: Iterable[Identifier], *, same: bool) -> None:
-        """A record says something else.
+    def identify(self, touched: Iterable[RecordId]) -> None:
+        """Identifies records with other evidence, and whatever that touches."""
+        wanted = sorted(touched)
+        self._reach.load(wanted)
+        done: set[RecordId] = set()
+        waiting = list(wanted)
+        while waiting:
+            self._identify(waiting.pop(0), done)
+            if not waiting:
+                waiting = sorted(self._reach.crossed - done)
+        self._touch_scans(wanted)
+        self._settle_scans()
+        self._settle_followers()
 
-        Args:
-            record: The record.
-            identifiers: Values it had or has.
-            same: Whether they are the same as before; then its links stand.
-        """
-        link = self._ledger.links([record]).get(record)
-        if link is not None and same:
-            self._dirty.add(link.asset)
+    def _identify(self, record: RecordId, done: set[RecordId]) -> None:
+        if record in done:
             return
-        self._frontier.add(record)
-        for identifier in identifiers:
-            # One more than count: those that the value joined until now come apart.
-            holders = self._ledger.holders(identifier, CROWDED + 2)
-            if len(holders) <= CROWDED + 1:
-                self._frontier.update(holders)
+        done.add(record)
+        key = self._reach.key(record)
+        if key.source == BY_HAND:
+            self._followers.add(key)
+        elif self._decided.excludes(key):
+            self._leave_out(record)
+        elif keys.witnesses_only(key, self._witness.timeline(record)):
+            self._scans.add(record)
+        else:
+            component = self._reach.component(record)
+            done |= {subject.record for subject in component}
+            self._settle(component)
 
-    def settle(self) -> None:
-        """Identifies what was touched and moves links where the outcome differs."""
-        members = self._reach(self._frontier)
-        if not members:
+    def _leave_out(self, record: RecordId) -> None:
+        """Takes an excluded record's links; what it joined comes apart."""
+        before = self._ledger.stretches([record]).get(record, ())
+        if not before:
             return
-        self._load(members)
-        links = self._ledger.links(members)
-        found = identify((self._accounts[record] for record in members), self._crowded)
-        for identified, asset in self._with_assets(found, links):
-            self._link(identified, asset, links)
-        for record in members:
-            self._refer(self._accounts[record].row.key)
+        self._relink(record, before, {record: []})
+        subject = self._reach.subject(record)
+        self._near(subject)
+        for other in sorted(self._reach.neighbours(subject)):
+            self._settle(self._reach.component(other))
+
+    def touch(self, records: Iterable[RecordId]) -> None:
+        """Records say something else, each about the thing that it is about now."""
+        self._dirty.update(link.asset for link in self._ledger.links(records).values())
+
+    def touch_past(self, records: Iterable[RecordId]) -> None:
+        """Records told late: things that they were about may differ."""
+        for links in self._ledger.stretches(records).values():
+            self._dirty.update(link.asset for link in links)
+
+    def touch_unseen(self, run: RunEvent) -> None:
+        """A run ended: things that its source used to see, and nobody saw since it began."""
+        before = self._ledger.complete_runs(run.source, run.scope, run.at - _LONGEST_RUN)
+        began = min((row.began_at for row in before if row.run == run.run), default=run.at)
+        records = self._ledger.records_of(run.source, run.scope)
+        linked = {
+            link.asset for links in self._ledger.stretches(records).values() for link in links
+        }
+        self._dirty |= self._view.unseen(linked, began)
+
+    def touch_asset(self, asset: AssetId) -> None:
+        """An asset may be projected otherwise."""
+        self._dirty.add(asset)
 
     def note(self, record: RecordId, detail: dict[str, Json]) -> None:
         """Adds something to the change set of a record's asset."""
@@ -101,17 +158,133 @@ class Components:
                 self.project(asset)
         return self._projected
 
+    def _settle(self, component: Sequence[Subject]) -> None:
+        things = identify(component, self._decided.rulings, self._reach.ignored)
+        records = [subject.record for subject in component]
+        self._ledger.watch(frozenset().union(*(thing.watched for thing in things)))
+        before = self._ledger.stretches(records)
+        assets = self._things.assets(things, before)
+        after: dict[RecordId, list[LinkRow]] = defaultdict(list)
+        for thing, asset in zip(things, assets.kept, strict=True):
+            for record, link in asset_links(thing, asset, self._at):
+                after[record].append(link)
+        for gone, into in assets.joined:
+            self._join(gone, into)
+        for subject in component:
+            moved = self._relink(subject.record, before.get(subject.record, ()), after)
+            if moved:
+                self._near(subject)
+
+    def _relink(
+        self,
+        record: RecordId,
+        before: Sequence[LinkRow],
+        after: dict[RecordId, list[LinkRow]],
+    ) -> bool:
+        """Writes a record's links; whether it is about something else than before."""
+        links = sorted(after[record], key=lambda link: link.since)
+        said = {_content(link) for link in before}
+        differing = {_content(link) for link in links} ^ said
+        if not differing:
+            return False
+        self._ledger.set_stretches(record, links)
+        self._dirty |= {asset for asset, *_ in differing}
+        was, is_ = {link.asset for link in before}, {link.asset for link in links}
+        for gone in was - is_:
+            self._moved[gone].update(is_)
+        moved = [(x.asset, x.since, x.until) for x in before] != [
+            (x.asset, x.since, x.until) for x in links
+        ]
+        if moved:
+            known = self.moves.get(record)
+            self.moves[record] = Move(known.before if known else tuple(before), tuple(links))
+            key = self._reach.key(record)
+            self._refer(key)
+            self._followers.update(self._decided.followers.get(key, ()))
+        return moved
+
+    def _join(self, gone: AssetId, into: AssetId) -> None:
+        self._view.drop(gone, into)
+        self._view.add_change(into, "joined", {"from": f"ci-{gone}"})
+        self._dirty.discard(gone)
+
+    def _near(self, subject: Subject) -> None:
+        """Scans that may have seen what a record is about."""
+        self._scans |= self._reach.ruled_scans(subject.key)
+        scope = subject.key.scope
+        for address in timeline.addresses([subject.timeline]):
+            self._at_address(scope, address)
+        self._near_macs(subject.timeline)
+
+    def _near_macs(self, known: Timeline) -> None:
+        macs = {mac for node in known.nodes for mac in (*node.of("mac"), *node.of(LENT))}
+        for mac in sorted(macs):
+            self._scans.update(self._ledger.holders(keys.seen_mac(mac), _MOST_SCANS))
+
+    def _at_address(self, scope: str, address: str) -> None:
+        self._scans.update(self._ledger.holders(keys.seen_at(scope, address), _MOST_SCANS))
+
+    def _touch_scans(self, records: Iterable[RecordId]) -> None:
+        for record in records:
+            scope = self._reach.key(record).scope
+            for address in self._witness.touched.records.get(record, ()):
+                self._at_address(scope, address)
+            if self._reach.key(record).source.kind != keys.SCAN:
+                self._near_macs(self._witness.timeline(record))
+
+    def _settle_scans(self) -> None:
+        scans = Scans(self._ledger, self._witness, self._reach, self._decided)
+        done: set[RecordId] = set()
+        while waiting := sorted(self._scans - done):
+            done.update(waiting)
+            self._reach.load(waiting)
+            for record in waiting:
+                key = self._reach.key(record)
+                out = self._decided.excludes(key)
+                if out or not keys.witnesses_only(key, self._witness.timeline(record)):
+                    continue
+                before = self._ledger.stretches([record]).get(record, ())
+                links = scan_links(record, scans.seen(record), self._things.anchored, self._at)
+                if self._relink(record, before, {record: links}):
+                    self._scans |= self._reach.ruled_scans(key)
+        self._scans.clear()
+
+    def _settle_followers(self) -> None:
+        """Values that people set go where the record is that each follows."""
+        for key in sorted(self._followers):
+            row = self._ledger.record(key)
+            if row is None:
+                continue
+            before = self._ledger.stretches([row.id]).get(row.id, ())
+            link = following_link(row, self._led(key), self._at)
+            self._relink(row.id, before, {row.id: [link] if link else []})
+        self._followers.clear()
+
+    def _led(self, key: RecordKey) -> LinkRow | None:
+        """The stretch of the record that this one follows, at the time of which it was said."""
+        leader, at = self._decided.follows.get(key, (key, 0))
+        row = self._ledger.record(leader)
+        if leader == key or row is None or self._decided.excludes(key):
+            return None
+        stretches = self._ledger.stretches([row.id]).get(row.id, ())
+        begun = [link for link in stretches if to_micros(link.since) <= at]
+        return begun[-1] if begun else next(iter(stretches), None)
+
+    def _refer(self, key: RecordKey) -> None:
+        """Assets that point at this record are projected again."""
+        pointing = self._ledger.holders(keys.reference(key), _MOST_REFERRING)
+        for link in self._ledger.links(pointing).values():
+            self._dirty.add(link.asset)
+
     def project(self, asset: AssetId, *, erased: bool = False) -> None:
         """Makes the projection of one asset anew; drops it when no record is about it."""
         links = self._ledger.linked(asset)
         if not links:
-            if self._view.asset(asset) is not None:
-                self._view.drop(asset, None)
-                self._view.add_change(asset, "erased" if erased else "dissolved", {})
+            self._drop(asset, erased=erased)
             return
-        self._load([link.record for link in links])
-        accounts = [self._accounts[link.record] for link in links]
-        after = project(accounts, self._targets(accounts), self._at)
+        accounts = self._voices.of(links)
+        life = self._life(accounts)
+        after = project(accounts, self._targets(accounts), life, self._at)
         before = self._view.asset(asset)
         if before is not None and before.id != asset:
             self._view.revive(asset)
@@ -119,59 +292,29 @@ class Components:
         parts = self._view.parts(asset) if before else ()
         self._view.put(asset, after)
         self._projected += 1
-        detail = changes.merged(changes.altered(before, parts, after), self._notes.pop(asset, {}))
+        altered = changes.altered(before, parts, after, life)
+        detail = changes.merged(altered, self._notes.pop(asset, {}))
         if detail:
             self._view.add_change(asset, "changed" if before else "created", detail)
         if before is None or detail.keys() & {"parts_added", "parts_removed"}:
             for account in accounts:
                 self._refer(account.row.key)
 
-    def _with_assets(
-        self, found: list[Identified], links: dict[RecordId, LinkRow]
-    ) -> list[tuple[Identified, AssetId]]:
-        """Gives each thing its asset: an asset follows its oldest linked record."""
-        by_record = {record.row.id: item for item in found for record in item.records}
-        claims: dict[int, list[AssetId]] = defaultdict(list)
-        for asset in sorted({link.asset for link in links.values()}):
-            oldest = min(link.record for link in self._ledger.linked(asset))
-            if oldest in by_record:
-                claims[id(by_record[oldest])].append(asset)
-        result = []
-        for item in found:
-            claimed = claims.get(id(item), [])
-            asset = claimed[0] if claimed else self._view.new_asset()
-            for gone in claimed[1:]:
-                self._join(gone, asset)
-            result.append((item, asset))
-        return result
+    def _life(self, accounts: Sequence[Account]) -> Life:
+        return self._things.life(accounts, self._at)
 
-    def _join(self, gone: AssetId, into: AssetId) -> None:
-        self._view.drop(gone, into)
-        self._view.add_change(into, "joined", {"from": f"ci-{gone}"})
-        self._notes.pop(gone, None)
-        self._dirty.discard(gone)
+    def _drop(self, asset: AssetId, *, erased: bool) -> None:
+        row = self._view.asset(asset)
+        if row is None or row.id != asset:
+            return
+        into = next((new for new, _ in self._moved[asset].most_common(1)), None)
+        self._view.drop(asset, into)
+        if into is None:
+            self._view.add_change(asset, "erased" if erased else "dissolved", {})
+        else:
+            self._view.add_change(into, "joined", {"from": f"ci-{asset}"})
 
-    def _link(self, item: Identified, asset: AssetId, links: dict[RecordId, LinkRow]) -> None:
-        self._dirty.add(asset)
-        for account in item.records:
-            record = account.row.id
-            evidence = _evidence(account, item.reasons[record])
-            rule = _rule(item.reasons[record])
-            before = links.get(record)
-            if before and (before.asset, before.rule, before.evidence) == (asset, rule, evidence):
-                continue
-            if before and before.asset != asset:
-                self._dirty.add(before.asset)
-            since = account.row.first_at
-            self._ledger.set_link(LinkRow(record, asset, rule, evidence, since, self._at))
-
-    def _refer(self, key: RecordKey) -> None:
-        """Assets that point at this record are projected again."""
-        pointing = self._ledger.holders(reference(key), _MOST_REFERRING)
-        for link in self._ledger.links(pointing).values():
-            self._dirty.add(link.asset)
-
-    def _targets(self, accounts: list[Account]) -> list[tuple[str, AssetId]]:
+    def _targets(self, accounts: Sequence[Account]) -> list[tuple[str, AssetId]]:
         stated = [pair for account in accounts for pair in account.relations]
         stated += [("parent", account.parent) for account in accounts if account.parent]
         found = []
@@ -182,64 +325,15 @@ class Components:
         return found
 
     def _target(self, key: RecordKey) -> AssetId | None:
-        row = self._ledger.record(whole_key(key))
+        row = self._ledger.record(keys.whole_key(key))
         link = self._ledger.links([row.id]).get(row.id) if row else None
         if link is None:
             return None
         local = key.native_key.partition("#")[2]
         return self._view.part(link.asset, local) if local else link.asset
 
-    def _reach(self, start: set[RecordId]) -> list[RecordId]:
-        """Every record that shares identifying values with these, directly or not."""
-        seen, waiting = set(start), sorted(start)
-        while waiting:
-            record = waiting.pop()
-            account = self.account(record)
-            for value in key_values(account):
-                for other in self._holders(value.identifier(account.family)):
-                    if other not in seen:
-                        seen.add(other)
-                        waiting.append(other)
-        return sorted(seen)
 
-    def _holders(self, identifier: Identifier) -> tuple[RecordId, ...]:
-        holders = self._ledger.holders(identifier, CROWDED + 1)
-        if len(holders) <= CROWDED:
-            return holders
-        self._crowded.add(identifier)
-        return ()
-
-    def _load(self, records: Iterable[RecordId]) -> None:
-        missing = [record for record in records if record not in self._accounts]
-        for record, row in self._ledger.records(missing).items():
-            self._accounts[record] = read(row, self._ledger.sections(record))
-        absent = [record for record in missing if record not in self._accounts]
-        if absent:
-            raise StoreError(f"records {absent} are linked and not there: restore a backup")
-
-
-def _evidence(account: Account, reasons: tuple[Reason, ...]) -> Json:
-    def shown(reason: Reason) -> Json:
-        source = reason.other.source
-        other: list[Json] = [
-            source.kind,
-            source.instance,
-            reason.other.scope,
-            reason.other.native_key,
-        ]
-        return {"key": reason.key, "value": reason.value, "record": other, "why": reason.why}
-
-    keys: list[Json] = [
-        {"key": value.key.name, "value": value.value.rpartition("\0")[2]}
-        for value in key_values(account)
-    ]
-    return {
-        "keys": keys,
-        "joined_by": [shown(reason) for reason in reasons if reason.counted],
-        "ignored": [shown(reason) for reason in reasons if not reason.counted],
-    }
-
-
-def _rule(reasons: tuple[Reason, ...]) -> str:
-    counted = [reason.key for reason in reasons if reason.counted]
-    return "+".join(dict.fromkeys(counted)) if counted else "first of its kind"
+def _content(link: LinkRow) -> tuple[AssetId, object, object, object, object, object, object]:
+    """What a link says, whenever it was decided."""
+    evidence = json.dumps(link.evidence, sort_keys=True) if link.evidence else ""
+    return link.asset, link.rule, evidence, link.since, link.until, link.last, link.state

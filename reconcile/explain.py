@@ -13,9 +13,15 @@ from cmdb.model.classes import CLASS_BY_NAME
 from cmdb.model.declare import Attribute
 from cmdb.model.observation import Json
 from cmdb.query.models import AttributeView
-from cmdb.store.port import AssetId, AssetRow, LinkRow, Record, RecordId, UnknownAsset
-from reconcile.account import Account, read
+from cmdb.store.port import AssetId, AssetRow, LinkRow, Record, RecordRow, UnknownAsset
+from reconcile.account import Account
 from reconcile.authority import Weighed, weigh
+from reconcile.instants import to_micros
+from reconcile.things import Things
+from reconcile.voices import Voices
+from reconcile.witness import Witness
+
+SEPARATOR = "\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +65,15 @@ class LinkExplained:
     native_key: str
     rule: str
     since: datetime
+    until: datetime | None
+    """End of the stretch in which the record was about this asset; None: it goes on."""
+    state: str
     decided_at: datetime
     last_seen: datetime
+    keys: tuple[str, ...]
+    """Identifying values that it gave in that time, as key=value."""
     evidence: Json
+    """joined_by and ignored: keys that tie it to other records, and why some did not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +83,9 @@ class Explanation:
     asset: str
     name: str
     cls: str
+    state: str
+    state_since: datetime | None
+    state_why: str
     attributes: tuple[AttributeExplained, ...]
     links: tuple[LinkExplained, ...]
     as_of: datetime
@@ -91,7 +106,8 @@ def explain(record: Record, ref: str, attribute: str | None, at: datetime) -> Ex
     """
     row = record.view.find(ref)
     owner = row.parent if row.parent is not None else row.id
-    accounts, links = _accounts(record, owner)
+    links = record.ledger.linked(owner)
+    accounts = Voices(record.ledger).of(links)
     declared = CLASS_BY_NAME[row.cls].all_attributes()
     wanted = [entry for entry in declared if attribute in (None, entry.name)]
     if not wanted:
@@ -99,12 +115,16 @@ def explain(record: Record, ref: str, attribute: str | None, at: datetime) -> Ex
         raise UnknownAsset(f"{row.cls} has no attribute {attribute!r}; it has {names}")
     found = [] if row.parent else [explain_attribute(entry, accounts, at) for entry in wanted]
     shown = tuple(entry for entry in found if entry.claims or attribute)
+    life = Things(record).life(accounts, at)
     return Explanation(
         f"ci-{row.id}",
         row.name,
         row.cls,
+        life.state,
+        life.since,
+        life.why,
         shown,
-        tuple(_link(links[account.row.id], account) for account in accounts),
+        _links(record, links),
         at,
     )
 
@@ -134,7 +154,7 @@ def attributes(record: Record, asset: AssetId, at: datetime) -> tuple[AttributeV
     row = record.view.asset(asset)
     if row is None:
         return ()
-    accounts, _ = _accounts(record, row.parent if row.parent is not None else row.id)
+    accounts = accounts_of(record, row.parent if row.parent is not None else row.id)
     declared = CLASS_BY_NAME[row.cls].all_attributes()
     if row.parent is not None or not accounts:
         return _of_part(row, accounts, declared)
@@ -180,15 +200,8 @@ def _of_part(
 
 
 def accounts_of(record: Record, asset: AssetId) -> list[Account]:
-    """What each record of an asset says now."""
-    return _accounts(record, asset)[0]
-
-
-def _accounts(record: Record, asset: AssetId) -> tuple[list[Account], dict[RecordId, LinkRow]]:
-    links = {link.record: link for link in record.ledger.linked(asset)}
-    rows = record.ledger.records(links)
-    accounts = [read(rows[found], record.ledger.sections(found)) for found in links]
-    return sorted(accounts, key=lambda account: account.row.key), links
+    """What those who speak for an asset say."""
+    return Voices(record.ledger).of(record.ledger.linked(asset))
 
 
 def _claim(entry: Weighed, *, wins: bool) -> ClaimExplained:
@@ -207,8 +220,14 @@ def _claim(entry: Weighed, *, wins: bool) -> ClaimExplained:
     )
 
 
-def _link(link: LinkRow, account: Account) -> LinkExplained:
-    key = account.row.key
+def _links(record: Record, links: Sequence[LinkRow]) -> tuple[LinkExplained, ...]:
+    rows = record.ledger.records({link.record for link in links})
+    ordered = sorted(links, key=lambda link: (rows[link.record].key, link.since))
+    return tuple(_link(record, link, rows[link.record]) for link in ordered)
+
+
+def _link(record: Record, link: LinkRow, row: RecordRow) -> LinkExplained:
+    key = row.key
     return LinkExplained(
         key.source.kind,
         key.source.instance,
@@ -216,7 +235,25 @@ def _link(link: LinkRow, account: Account) -> LinkExplained:
         key.native_key,
         link.rule,
         link.since,
+        link.until,
+        link.state,
         link.decided_at,
-        account.row.seen_at,
+        link.last or row.seen_at,
+        _keys(record, link),
         link.evidence,
     )
+
+
+def _keys(record: Record, link: LinkRow) -> tuple[str, ...]:
+    """Identifying values that a record gave in a stretch."""
+    timeline = Witness(record.ledger).timeline(link.record)
+    since = to_micros(link.since)
+    until = None if link.until is None else to_micros(link.until)
+    found = {
+        f"{name}={value.rpartition(SEPARATOR)[2]}": None
+        for visit in timeline.visits
+        if visit.last >= since and (until is None or visit.first < until)
+        for name, values in timeline.evidence(visit).values.items()
+        for value in values
+    }
+    return tuple(sorted(found))

@@ -1,205 +1,282 @@
-"""Which records are about one thing.
+"""Which records are about one thing, and when: the first of two steps, without scans.
 
-A pure function of the records: they are put together by the keys of their class, strongest
-first, in an order that depends on what was said and never on when it arrived. Where two sides
-have different values for a key of which a thing has only one, they are two things. Weak keys
-(a name, an address) count in pairs. What was weighed and did not count is kept with the reason.
+A pure function of what records say and of what people decided. Its grains are the distinct
+evidences of records, not the records: under one native key a machine may be replaced by another.
+Grains are put together by the keys of their class, strongest first, in an order that depends on
+content alone. Where two sides differ in a key of which a thing has only one, or were live at once
+in two places, they are two things. A value that such sides share identifies nobody by itself:
+who is meant is then settled by what else they share, or left to a person. What was weighed and
+did not count is kept with the reason.
+
+Scans, which know an address and at best a MAC, come second: reconcile/sightings.py.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import combinations, pairwise
 
-from cmdb.model.observation import RecordKey
-from cmdb.store.port import Identifier, RecordId
-from reconcile.account import Account
-from reconcile.keys import KeyValue, key_values
+from cmdb.store.port import RecordId
+from reconcile.cluster import Cluster, Grain, Reason, grains_of
+from reconcile.evidence import KEYS, LENT, MODEL, SINGLE, SOLE
+from reconcile.objections import Objection, Objections, Rulings
+from reconcile.stretches import Clusters, Identified, Subject, cut
 
 CROWDED = 24
-"""A value that more records than this carry no longer identifies."""
+"""A value that more records than this carry, scans aside, no longer identifies."""
+
+Ignored = Collection[tuple[str, str]]
+"""Keys and values on the stop-list."""
+
+_SUPPORT: tuple[tuple[str, int], ...] = (
+    ("instance_id", 8), ("bios_uuid", 8), ("mac", 4), ("local_mac", 4), ("machine_id", 4),
+    ("name", 4), ("asset_tag", 4), (MODEL, 1),
+)  # fmt: skip
+"""What settles who is meant where a value leaves a choice, with its weight."""
+_ENOUGH = 4
+_PAIR = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why a record is, or is not, joined to another."""
-
-    key: str
-    value: str
-    other: RecordKey
-    counted: bool
-    why: str = ""
-
-
-@dataclass
-class Cluster:
-    """Records about one thing."""
-
-    members: list[Account]
-    single: dict[str, set[str]] = field(default_factory=dict)
-    """Values of keys of which a thing has one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Identified:
-    """One thing: its records in a stable order, and the reasons of each."""
-
-    records: tuple[Account, ...]
-    reasons: dict[RecordId, tuple[Reason, ...]]
-
-
-def identify(accounts: Iterable[Account], crowded: Collection[Identifier] = ()) -> list[Identified]:
-    """Puts records together that are about one thing; each record is in one of the results.
+def identify(
+    subjects: Iterable[Subject], rulings: Rulings, ignored: Ignored = ()
+) -> list[Identified]:
+    """Puts together what is about one thing; each stretch of a record is in one of the results.
 
     Args:
-        accounts: A component: no record outside it shares an identifying value with one in it.
-        crowded: Values that too many records carry, here or elsewhere, to identify.
+        subjects: A component: no record outside it shares an identifying value with one in it.
+        rulings: What people decided about these records.
+        ignored: Values that identify nobody: on the stop-list, or on too many records.
     """
-    ordered = sorted(accounts, key=lambda account: account.row.key)
-    work = _Work(ordered, crowded)
-    for value, holders in work.by_value(sole=True):
-        for place, second in enumerate(holders):
-            any(work.join(first, second, (value,)) for first in holders[:place])
-    for first, second, values in work.weak_pairs():
-        work.join(first, second, values)
-    work.join_stubs()
-    return work.result()
+    ordered = sorted(subjects, key=lambda subject: subject.key)
+    if len(ordered) == 1 and len(ordered[0].timeline.nodes) == 1:
+        return [cut_alone(ordered[0])]
+    work = _Work(grains_of(ordered), rulings, ignored)
+    work.run()
+    found = cut(ordered, work.clusters())
+    for thing in found:
+        thing.watched = work.watched()
+    return found
+
+
+def cut_alone(subject: Subject) -> Identified:
+    """The plain case: one record that always said the same."""
+    (grain,) = grains_of([subject])
+    return cut([subject], {(subject.record, 0): Cluster.of_grain(grain)})[0]
 
 
 class _Work:
     """The state of one identification."""
 
-    def __init__(self, accounts: Sequence[Account], crowded: Collection[Identifier]) -> None:
-        self.accounts = accounts
-        self.keys = {
-            account.row.id: tuple(
-                value
-                for value in key_values(account)
-                if value.identifier(account.family) not in crowded
-            )
-            for account in accounts
+    def __init__(self, grains: Sequence[Grain], rulings: Rulings, ignored: Ignored) -> None:
+        self._grains = [grain for grain in grains if grain.counts]
+        self._cluster = {
+            (grain.record, grain.node): Cluster.of_grain(grain) for grain in self._grains
         }
-        self._cluster = {account.row.id: _single(account, self.keys) for account in accounts}
-        self._reasons: dict[RecordId, dict[Reason, None]] = defaultdict(dict)
+        self._objections = Objections(rulings)
+        self._rulings = rulings
+        self._ignored = ignored
 
-    def by_value(self, *, sole: bool) -> list[tuple[KeyValue, list[Account]]]:
-        """Values with the records that share them, strongest first, in a stable order."""
-        holders: dict[tuple[str, int, str], list[Account]] = defaultdict(list)
-        values: dict[tuple[str, int, str], KeyValue] = {}
-        for account in self.accounts:
-            for value in self.keys[account.row.id]:
-                if value.key.sole is sole:
-                    place = (account.family, value.rank, value.value)
-                    holders[place].append(account)
-                    values[place] = value
-        order = sorted(holders, key=lambda place: (place[1], place[0], place[2]))
-        return [
-            (values[place], holders[place]) for place in order if 1 < len(holders[place]) <= CROWDED
-        ]
+    def clusters(self) -> Clusters:
+        """The cluster of each grain, by record and place of the evidence."""
+        return self._cluster
 
-    def weak_pairs(self) -> list[tuple[Account, Account, tuple[KeyValue, ...]]]:
-        """Pairs of records that agree in two different weak keys."""
-        shared: dict[tuple[RecordKey, RecordKey], dict[str, KeyValue]] = defaultdict(dict)
-        known = {account.row.key: account for account in self.accounts}
-        for value, holders in self.by_value(sole=False):
-            for place, first in enumerate(holders):
-                for second in holders[place + 1 :]:
-                    shared[first.row.key, second.row.key][_evidence(value)] = value
-        return [
-            (known[first], known[second], tuple(values.values()))
-            for (first, second), values in sorted(shared.items(), key=lambda item: item[0])
-            if len(values) > 1
-        ]
+    def watched(self) -> frozenset[RecordId]:
+        """Records whose next words may speak against a join."""
+        return frozenset(self._objections.watched)
 
-    def join(self, first: Account, second: Account, values: tuple[KeyValue, ...]) -> bool:
-        """Puts two clusters together unless something speaks against it; keeps the reasons."""
-        one, two = self._cluster[first.row.id], self._cluster[second.row.id]
-        if one is two:
-            self._note(first, second, values, counted=True, why="")
-            return True
-        against = _against(one, two, values[0])
-        self._note(first, second, values, counted=not against, why=against)
-        if against:
-            return False
-        one.members += two.members
-        for key, found in two.single.items():
-            one.single.setdefault(key, set()).update(found)
-        for account in two.members:
-            self._cluster[account.row.id] = one
-        return True
+    def run(self) -> None:
+        """All joins, strongest first."""
+        self._join_by_decision()
+        for name in SINGLE:
+            self._join_by(name, KEYS[name].kin)
+        self._join_by("native key")
+        self._join_by("observer")
+        self._join_own_adapters()
+        self._join_by("mac")
+        self._join_by_continuity()
+        for name in SOLE:
+            if name not in {*SINGLE, "mac", "observer"}:
+                self._join_by(name)
+        self._join_by_labels()
 
-    def join_stubs(self) -> None:
-        """A scan that knows an address and perhaps a name speaks of its one known holder."""
-        for value, holders in self.by_value(sole=False):
-            if value.key.name != "address":
+    def _of(self, grain: Grain) -> Cluster:
+        return self._cluster[grain.record, grain.node]
+
+    def _join_by_decision(self) -> None:
+        by_key: dict[object, list[Grain]] = {}
+        for grain in self._grains:
+            by_key.setdefault(grain.key, []).append(grain)
+        for same in self._rulings.same:
+            first, second = (by_key.get(key, []) for key in same.records)
+            if first and second:
+                self._bind(self._at(first, same.at), self._at(second, same.at), same.why)
+            # A list's row is what a person says it is, whatever it names later.
+            for grains in (first, second):
+                for grain in grains[1:]:
+                    if grain.key.source.kind in {"import", "manual"}:
+                        self._bind(grains[0], grain, same.why)
+
+    @staticmethod
+    def _at(grains: Sequence[Grain], at: int) -> Grain:
+        """What the record said when the decision was made."""
+        before = [grain for grain in grains if grain.first <= at]
+        return max(before, key=lambda grain: (grain.last_by(at), grain.node), default=grains[0])
+
+    def _bind(self, one: Grain, two: Grain, why: str) -> None:
+        self._merge(one, two, "person", why)
+
+    def _join_by(self, name: str, kin: Sequence[str] = ()) -> None:
+        for value, holders in self._holders(name, kin):
+            clusters = list(dict.fromkeys(self._of(grain) for grain in holders))
+            if len(clusters) < _PAIR:
                 continue
-            stubs = [account for account in holders if self._is_stub(account)]
-            known = [account for account in holders if account not in stubs]
-            clusters = {id(self._cluster[account.row.id]) for account in known}
-            for stub in stubs:
-                if len(clusters) == 1 and _same_name(stub, known):
-                    self.join(known[0], stub, (value,))
+            pairs = list(combinations(clusters, 2))
+            against = [self._objections.between(one, two, name) for one, two in pairs]
+            if not any(against):
+                for grain in holders[1:]:
+                    self._join(holders[0], grain, name, value)
+            else:
+                self._settle(name, value, holders)
 
-    def _is_stub(self, account: Account) -> bool:
-        strong = any(value.key.sole for value in self.keys[account.row.id])
-        alone = len(self._cluster[account.row.id].members) == 1
-        return account.row.key.source.kind == "scan" and alone and not strong
+    def _holders(self, name: str, kin: Sequence[str]) -> list[tuple[str, list[Grain]]]:
+        """Values of a key with the grains that carry them, in order of content."""
+        found: dict[str, list[Grain]] = {}
+        for grain in self._grains:
+            values = {*grain.of(name), *(v for other in kin for v in grain.of(other))}
+            for value in values:
+                found.setdefault(value, []).append(grain)
+        return [
+            (value, sorted(holders, key=Grain.order))
+            for value, holders in sorted(found.items())
+            if len(holders) > 1 and (name, value) not in self._ignored
+        ]
 
-    def _note(
-        self,
-        first: Account,
-        second: Account,
-        values: tuple[KeyValue, ...],
-        *,
-        counted: bool,
-        why: str,
-    ) -> None:
-        for value in values:
-            shown = value.value.rpartition("\0")[2]
-            for one, other in ((first, second), (second, first)):
-                reason = Reason(value.key.name, shown, other.row.key, counted, why)
-                self._reasons[one.row.id][reason] = None
+    def _settle(self, name: str, value: str, holders: Sequence[Grain]) -> None:
+        """A value that two different things carry: joins only those whom more ties together."""
+        scored = [
+            (-self._support(self._of(one), self._of(two), name), place, one, two)
+            for place, (one, two) in enumerate(combinations(holders, 2))
+            if self._of(one) is not self._of(two)
+        ]
+        for weight, _, one, two in sorted(scored, key=lambda entry: entry[:2]):
+            if -weight >= _ENOUGH:
+                self._join(one, two, name, value)
+        self._ask(name, value, holders)
 
-    def result(self) -> list[Identified]:
-        """The clusters, in the order of their first records."""
-        clusters = {id(cluster): cluster for cluster in self._cluster.values()}
-        found = []
-        for cluster in clusters.values():
-            members = tuple(sorted(cluster.members, key=lambda account: account.row.key))
-            reasons = {
-                account.row.id: tuple(self._reasons.get(account.row.id, ())) for account in members
-            }
-            found.append(Identified(members, reasons))
-        return sorted(found, key=lambda item: item.records[0].row.key)
+    def _support(self, one: Cluster, two: Cluster, but: str) -> int:
+        weight = sum(points for key, points in _SUPPORT if key != but and one.of(key) & two.of(key))
+        return weight + (8 if one.records() & two.records() else 0)
+
+    def _ask(self, name: str, value: str, holders: Sequence[Grain]) -> None:
+        """Notes why they stay apart; where nothing but doubt speaks against it, asks."""
+        sides = len({id(self._of(grain)) for grain in holders})
+        for one, two in combinations(holders, 2):
+            first, second = self._of(one), self._of(two)
+            if first is second:
+                continue
+            against = self._objections.between(first, second, name)
+            why = against.why if against else f"{name} {value} is on several things"
+            note = Reason(name, value, two.key, counted=False, why=why)
+            first.note(one, note)
+            second.note(two, Reason(name, value, one.key, counted=False, why=why))
+            doubtful = against is None or against.doubtful
+            # A value that a third thing carries, too, is no reason to ask about two of them.
+            if doubtful and sides == _PAIR and name in SINGLE:
+                first.rivals.add(second)
+                second.rivals.add(first)
+
+    def _join(self, one: Grain, two: Grain, name: str, value: str) -> None:
+        first, second = self._of(one), self._of(two)
+        against = None
+        if first is not second:
+            against = self._objections.between(first, second, name)
+        if against is None:
+            self._merge(one, two, name, value)
+            return
+        shown = value.rpartition("\0")[2]
+        first.note(one, Reason(name, shown, two.key, counted=False, why=against.why))
+        second.note(two, Reason(name, shown, one.key, counted=False, why=against.why))
+
+    def _merge(self, one: Grain, two: Grain, name: str, value: str) -> None:
+        first, second = self._of(one), self._of(two)
+        shown = value.rpartition("\0")[2]
+        first.note(one, Reason(name, shown, two.key, counted=True))
+        second.note(two, Reason(name, shown, one.key, counted=True))
+        if first is second:
+            return
+        first.take(second)
+        for grain in second.grains:
+            self._cluster[grain.record, grain.node] = first
+
+    def _join_own_adapters(self) -> None:
+        """What one record tells of the same adapters, the most alike first.
+
+        Before adapters tie records together: one that is lent for an hour must find each record
+        whole, with all that speaks against the loan.
+        """
+        for grains in self._by_record():
+            pairs = [
+                (-len(one.of("mac") & two.of("mac")), place, one, two)
+                for place, (one, two) in enumerate(combinations(grains, 2))
+                if one.of("mac") & two.of("mac")
+            ]
+            for _, _, one, two in sorted(pairs, key=lambda pair: pair[:2]):
+                if self._of(one) is not self._of(two):
+                    shared = min(one.of("mac") & two.of("mac"))
+                    self._join(one, two, "mac", shared)
+
+    def _by_record(self) -> list[list[Grain]]:
+        records: dict[int, list[Grain]] = {}
+        for grain in self._grains:
+            records.setdefault(grain.record, []).append(grain)
+        return list(records.values())
+
+    def _join_by_continuity(self) -> None:
+        """The native key goes on: the same thing, unless its hardware is another."""
+        for grains in self._by_record():
+            visits = sorted((span, grain.node) for grain in grains for span in grain.spans)
+            by_node = {grain.node: grain for grain in grains}
+            for (_, before), (_, after) in pairwise(visits):
+                one, two = by_node[before], by_node[after]
+                if self._of(one) is not self._of(two):
+                    self._continue(one, two)
+
+    def _continue(self, one: Grain, two: Grain) -> None:
+        why = self._objections.replaced(self._of(one), self._of(two))
+        if why:
+            self._of(one).note(one, Reason("native key", "", two.key, counted=False, why=why))
+            self._of(two).note(two, Reason("native key", "", one.key, counted=False, why=why))
+        else:
+            self._merge(one, two, "native key", one.key.native_key)
+
+    def _join_by_labels(self) -> None:
+        """Two weak keys that agree: an asset number and a name, a software MAC and an address."""
+        for name, others in _PAIRS:
+            for value, holders in self._holders(name, ()):
+                for one, two in combinations(holders, 2):
+                    first, second = self._of(one), self._of(two)
+                    if first is second:
+                        continue
+                    if any(check(first, second) for check in others):
+                        self._join(one, two, name, value)
 
 
-def _single(account: Account, keys: dict[RecordId, tuple[KeyValue, ...]]) -> Cluster:
-    single: dict[str, set[str]] = {}
-    for value in keys[account.row.id]:
-        if value.key.single:
-            single.setdefault(value.key.name, set()).add(value.value)
-    return Cluster([account], single)
+def _named_alike(one: Cluster, two: Cluster) -> bool:
+    return bool(one.of("name") & two.of("name"))
 
 
-def _against(one: Cluster, two: Cluster, value: KeyValue) -> str:
-    """Why these cannot be one thing, or nothing."""
-    if value.key.name == "observer":
-        return ""
-    for key in sorted(one.single.keys() & two.single.keys()):
-        if not one.single[key] & two.single[key]:
-            left, right = min(one.single[key]), min(two.single[key])
-            return f"{key} differs: {left} and {right}"
-    return ""
+def _modelled_alike(one: Cluster, two: Cluster) -> bool:
+    return bool(one.of(MODEL) & two.of(MODEL))
 
 
-def _evidence(value: KeyValue) -> str:
-    """A name and its qualified form are one piece of evidence."""
-    return "name" if value.key.name in {"name", "fqdn"} else value.key.name
+def _placed_alike(one: Cluster, two: Cluster) -> bool:
+    return bool(one.places & two.places)
 
 
-def _same_name(stub: Account, known: Sequence[Account]) -> bool:
-    """Whether the stub's name, if it has one, is not another's."""
-    name = (stub.text("name") or "").casefold().partition(".")[0]
-    names = {(account.text("name") or "").casefold().partition(".")[0] for account in known} - {""}
-    return not name or not names or name in names
+_PAIRS: tuple[tuple[str, tuple[Callable[[Cluster, Cluster], bool], ...]], ...] = (
+    ("asset_tag", (_named_alike, _modelled_alike)),
+    ("local_mac", (_named_alike, _placed_alike)),
+    ("name", (_placed_alike,)),
+)
+
+__all__ = ("CROWDED", "LENT", "Identified", "Objection", "Subject", "identify")

@@ -1,57 +1,100 @@
-"""The identifying values of a record, as the keys of its class take them out."""
+"""By what records are found: hashes of identifying values, addresses and references."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 from cmdb.model.classes import CLASS_BY_NAME
-from cmdb.model.declare import Key, KeyForm
-from cmdb.model.observation import RecordKey
+from cmdb.model.declare import KeyForm
+from cmdb.model.observation import Json, RecordKey, Source
 from cmdb.store.port import Identifier
-from reconcile.account import Account, addresses, is_loopback, normal_address
-from reconcile.normalise import forms
+from reconcile.account import UNKNOWN_CLASS, normal_address
+from reconcile.evidence import KEYS, LENT, SOLE, Evidence, Told
+from reconcile.timeline import Timeline
 
-_OWN_ADAPTERS = frozenset({"ethernet", "wifi", "virtual", "unknown", ""})
-"""Kinds of adapters whose MAC goes with the machine; a dock's goes with the dock."""
-_MOST_VALUES = 64
-"""Of one key of one record: a report with thousands of adapters cannot hold up all others."""
-_BRIDGES = frozenset({"bridge", "vpn", "loopback"})
-
-
-@dataclass(frozen=True, slots=True)
-class KeyValue:
-    """A value by which a record is found."""
-
-    rank: int
-    """Place of the key in its class, 0 the strongest."""
-    key: Key
-    value: str
-    """In normal form, with the scope where it has meaning only there."""
-
-    def identifier(self, family: str) -> Identifier:
-        """What the ledger finds it by."""
-        return _hash(family, self.key.name, self.value)
+SCAN = "scan"
+_FINDS = (
+    *(name for name in SOLE if name != "observer"),
+    "observer",
+    "asset_tag",
+    "local_mac",
+    LENT,
+)
+"""Keys over which records reach each other."""
+_MOST_PLACES = 16
+_SPACE = {name: min(name, *key.kin) if key.kin else name for name, key in KEYS.items()}
+_SPACE[LENT] = "mac"
+EVERYONE = 2**31
+"""A limit beyond any number of records."""
 
 
-def key_values(account: Account) -> tuple[KeyValue, ...]:
-    """All identifying values of a record, strongest first."""
-    known = account.memory.get("keys")
-    if known is None:
-        known = account.memory["keys"] = _key_values(account)
-    return cast("tuple[KeyValue, ...]", known)
+def identifiers(key: RecordKey, told: Told) -> frozenset[Identifier]:
+    """What a statement is found by."""
+    found: set[Identifier] = set()
+    parent = told.evidence.parent
+    if parent is not None:
+        found.add(reference(RecordKey(key.source, key.scope, parent)))
+    if key.source.kind == SCAN:
+        found |= {seen_mac(mac) for mac in told.evidence.of("mac")}
+        places = {*(told.addresses or ()), normal_address(key.native_key) or key.native_key}
+        found |= {seen_at(key.scope, place) for place in places}
+    if key.source.kind != SCAN or told.evidence.identifies_alone:
+        found |= {identifier for _, _, identifier in finds(told.evidence)}
+        found |= {held(key.scope, address) for address in told.addresses or ()}
+        found |= set(named_at(key.scope, told.evidence, told.addresses or ()))
+    return frozenset(found)
 
 
-def _key_values(account: Account) -> tuple[KeyValue, ...]:
-    found = [
-        KeyValue(rank, key, value)
-        for rank, key in enumerate(CLASS_BY_NAME[account.family].all_keys())
-        if key.kinds is None or account.row.key.source.kind in key.kinds
-        for value in sorted(set(_values(key, account)))[:_MOST_VALUES]
-    ]
-    return tuple(found)
+def finds(evidence: Evidence) -> Iterator[tuple[str, str, Identifier]]:
+    """Key, value and hash of what others may share with it."""
+    for name in _FINDS:
+        for value in evidence.of(name):
+            yield name, value, _hash(_SPACE[name], value)
+
+
+def named_at(scope: str, evidence: Evidence, addresses: Sequence[str]) -> Iterator[Identifier]:
+    """A name together with an address: neither would do alone."""
+    for name in evidence.of("name"):
+        for address in addresses[:_MOST_PLACES]:
+            yield _hash("name at", scope, name, address)
+
+
+def carried(mac: str) -> Identifier:
+    """Records of things with this MAC, lent ones included."""
+    return _hash("mac", mac)
+
+
+def carried_as(name: str, value: str) -> Identifier:
+    """Records that give a value of a key."""
+    return _hash(_SPACE[name], value)
+
+
+def of_one_space(name: str) -> tuple[str, ...]:
+    """The key and those whose values mean the same: who carries one may give it as another."""
+    space = _SPACE.get(name)
+    return tuple(sorted(other for other, its in _SPACE.items() if its == space))
+
+
+def held(scope: str, address: str) -> Identifier:
+    """Records of things that were at an address."""
+    return _hash("at", scope, address)
+
+
+def seen_mac(mac: str) -> Identifier:
+    """Records of scans that saw a MAC."""
+    return _hash("scan mac", mac)
+
+
+def seen_at(scope: str, address: str) -> Identifier:
+    """Records of scans that looked at an address."""
+    return _hash("scan at", scope, address)
+
+
+def native(family: str, key: RecordKey) -> Identifier:
+    """Records of a class whose things go by their native keys."""
+    return _hash("native", family, key.scope, key.native_key)
 
 
 def reference(key: RecordKey) -> Identifier:
@@ -60,12 +103,16 @@ def reference(key: RecordKey) -> Identifier:
     return _hash("ref", source.kind, source.instance, key.scope, key.native_key)
 
 
-def references(account: Account) -> frozenset[Identifier]:
-    """Records that this one points at."""
-    targets = [whole_key(target) for _, target in account.relations]
-    if account.parent:
-        targets.append(account.parent)
-    return frozenset(reference(target) for target in targets)
+def references(key: RecordKey, rows: Sequence[Json]) -> frozenset[Identifier]:
+    """Records that the rows of a section of relations point at."""
+    found = set()
+    for row in rows:
+        if isinstance(row, dict):
+            kind, instance, scope, native_key = cast("list[str]", row["target"])
+            source = Source(kind or key.source.kind, instance or key.source.instance)
+            target = RecordKey(source, scope or key.scope, native_key)
+            found.add(reference(whole_key(target)))
+    return frozenset(found)
 
 
 def whole_key(key: RecordKey) -> RecordKey:
@@ -73,61 +120,23 @@ def whole_key(key: RecordKey) -> RecordKey:
     return RecordKey(key.source, key.scope, key.native_key.partition("#")[0])
 
 
-def _values(key: Key, account: Account) -> Iterator[str]:
-    form = _FORMS[key.form]
-    for value in form(key, account):
-        yield f"{account.row.key.scope}\0{value}" if key.scoped else value
+def family(timeline: Timeline) -> str:
+    """Root of the class that a record told last: records of one family can be about one thing."""
+    for visit in reversed(timeline.visits):
+        declared = CLASS_BY_NAME.get(timeline.nodes[visit.node].cls or "")
+        if declared is not None:
+            return declared.lineage()[-1]
+    return UNKNOWN_CLASS
 
 
-def _attribute(key: Key, account: Account) -> Iterator[str]:
-    claim = account.claims.get(key.attribute or "")
-    value = forms.FORMS[key.normal](claim.value) if claim else None
-    if value:
-        yield value
+def goes_by_native_key(family_name: str) -> bool:
+    """Whether things of a family are identified by their native keys."""
+    return any(key.form is KeyForm.NATIVE for key in CLASS_BY_NAME[family_name].all_keys())
 
 
-def _name(key: Key, account: Account) -> Iterator[str]:
-    for attribute in (key.attribute or "", "fqdn"):
-        claim = account.claims.get(attribute)
-        value = forms.host_name(claim.value) if claim else None
-        if value:
-            yield value
-
-
-def _mac(_key: Key, account: Account) -> Iterator[str]:
-    for interface in account.interfaces:
-        if str(interface.get("kind") or "") in _OWN_ADAPTERS:
-            value = forms.mac(interface.get("mac"))
-            if value:
-                yield value
-
-
-def _address(_key: Key, account: Account) -> Iterator[str]:
-    for address, kind in addresses(account).items():
-        if kind not in _BRIDGES:
-            yield address
-
-
-def _observer(_key: Key, account: Account) -> Iterator[str]:
-    source, native = account.row.key.source, account.row.key.native_key
-    if source.kind == "agent" and native == source.instance:
-        yield source.instance
-    if source.kind == "scan" and (address := normal_address(native)) and is_loopback(address):
-        yield source.instance
-
-
-def _native(_key: Key, account: Account) -> Iterator[str]:
-    yield account.row.key.native_key
-
-
-_FORMS = {
-    KeyForm.ATTRIBUTE: _attribute,
-    KeyForm.NAME: _name,
-    KeyForm.MAC: _mac,
-    KeyForm.ADDRESS: _address,
-    KeyForm.OBSERVER: _observer,
-    KeyForm.NATIVE: _native,
-}
+def witnesses_only(key: RecordKey, timeline: Timeline) -> bool:
+    """Whether a record is a scan's that never named any hardware."""
+    return key.source.kind == SCAN and not any(node.identifies_alone for node in timeline.nodes)
 
 
 def _hash(*parts: str) -> Identifier:

@@ -7,6 +7,7 @@ at its service, else at an Application.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -70,22 +71,29 @@ def edges_of(accounts: Sequence[Account], parts: Iterable[Part]) -> tuple[Edge, 
 
 
 def _edge(row: Row, by_process: dict[str, str], locals_: set[str], seen: datetime) -> Edge | None:
-    address = normal_address(str(row.get("server_address") or ""))
     port, process = row.get("server_port"), str(row.get("process") or "")
-    if not row.get("outbound") or address is None or not isinstance(port, int) or not process:
-        return None
     source = by_process.get(process)
-    if source not in locals_:
+    if not row.get("outbound") or not isinstance(port, int) or source not in locals_:
+        return None
+    address, loopback = _server(str(row.get("server_address") or ""))
+    if address is None or not process:
         return None
     protocol = str(row.get("protocol") or "tcp")
     detail: Json = {"process": process, "connections": row.get("count") or 1}
-    if is_loopback(address):
+    if loopback:
         local = f"{protocol}/{port}"
         if local not in locals_ or local == source:
             return None
         return Edge(source, "depends_on", None, target_part=local, detail=detail, observed_at=seen)
     socket = (address, protocol, port)
     return Edge(source, "depends_on", None, target_socket=socket, detail=detail, observed_at=seen)
+
+
+@functools.lru_cache(maxsize=65_536)
+def _server(written: str) -> tuple[str | None, bool]:
+    """An address in normal form, and whether it is the machine's own: few servers, many clients."""
+    address = normal_address(written)
+    return address, address is not None and is_loopback(address)
 
 
 def _service_local(row: Row) -> str | None:

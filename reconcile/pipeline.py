@@ -7,24 +7,21 @@ results is a function of the records, whatever the order in which they came.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NoReturn, TypeVar
 
-from cmdb.model.observation import (
-    Decision,
-    Extent,
-    Observation,
-    RunEvent,
-    Section,
-    SectionKind,
-    Statement,
-)
-from cmdb.store.port import Installed, Record, RecordId, StoredSection
+from cmdb.model.observation import Decision, Observation, RunEvent, Statement
+from cmdb.store.port import Record, RecordId
 from reconcile import changes
-from reconcile.components import Components
-from reconcile.keys import key_values, references
-from reconcile.sections import OVERLAID, encode, merge, withdrawn
+from reconcile.components import Components, Move
+from reconcile.decisions import concerned, decided
+from reconcile.hearing import Heard, Hearing
+from reconcile.witness import Witness
+
+T = TypeVar("T")
 
 _CATCH_UP = timedelta(hours=20)
 """Silence after which a mere confirmation weighs the claims again: some may have been stale."""
@@ -37,23 +34,16 @@ class Applied:
     statements: int = 0
     assets: int = 0
     """Assets whose projection changed."""
+    moves: Mapping[RecordId, Move] = field(default_factory=dict)
+    """Records that are about something else than before."""
 
 
-@dataclass
-class _Group:
-    """What a group of statements touched so far."""
+class _TakenBack(Exception):
+    """What was rehearsed is not to stay."""
 
-    changed: set[RecordId] = field(default_factory=set)
-    """Records that say something else now."""
-    confirmed: dict[RecordId, datetime] = field(default_factory=dict)
-    """Records that said the same again."""
-    talked: dict[RecordId, datetime] = field(default_factory=dict)
-    """Records that told of the same connections again, and when."""
-    related: set[RecordId] = field(default_factory=set)
-    """Records that told of the same relations again."""
-    programs: dict[RecordId, tuple[tuple[Installed, ...], tuple[Installed, ...]]] = field(
-        default_factory=dict
-    )
+
+def _take_back() -> NoReturn:
+    raise _TakenBack
 
 
 class Pipeline:
@@ -63,6 +53,7 @@ class Pipeline:
         self._record = record
         self._ledger = record.ledger
         self._view = record.view
+        self._hearing = Hearing(record.ledger)
         self._aside: list[tuple[int, str, str, bytes]] = []
 
     def set_aside(self, sequence: int, origin: str, reason: str, body: bytes) -> None:
@@ -85,11 +76,7 @@ class Pipeline:
             replay_clock: Where the clock stands afterwards; None: it is now.
         """
         with self._record.transaction(at):
-            group, count = _Group(), 0
-            for statement in statements:
-                self._take(statement, group)
-                count += 1
-            touched = self._settle(group, at)
+            applied = self._work(statements, at)
             for entry in self._aside:
                 self._ledger.set_aside(*entry)
             self._aside.clear()
@@ -97,14 +84,31 @@ class Pipeline:
                 self._ledger.set_applied(sequence)
             if replay_clock != self._view.replay_clock():
                 self._view.set_replay_clock(replay_clock)
-        return Applied(count, touched)
+        return applied
+
+    def rehearse(
+        self, statements: Iterable[Statement], at: datetime, look: Callable[[Applied], T]
+    ) -> T:
+        """What `look` sees once statements are applied; then all of it is taken back."""
+        seen: list[T] = []
+        with suppress(_TakenBack), self._record.transaction(at):
+            seen.append(look(self._work(statements, at)))
+            _take_back()
+        return seen[0]
+
+    def _work(self, statements: Iterable[Statement], at: datetime) -> Applied:
+        group, count, witness = Heard(), 0, Witness(self._ledger)
+        for statement in statements:
+            self._take(statement, group, witness)
+            count += 1
+        return self._settle(group, witness, at, count)
 
     def refresh(self, at: datetime, limit: int = 500) -> int:
-        """Projects assets anew whose claims have grown stale by now; says how many."""
+        """Projects assets anew that time alone may have changed by now; says how many."""
         due = self._view.due(at, limit)
         if due:
             with self._record.transaction(at):
-                components = Components(self._record, at)
+                components = self._components(at)
                 for asset in due:
                     components.project(asset)
                 components.finish()
@@ -117,112 +121,63 @@ class Pipeline:
         """
         with self._record.transaction(at):
             records = [row for row in self._ledger.all_records() if row.key.scope == scope]
-            links = self._ledger.links(row.id for row in records)
+            believed = self._ledger.stretches(row.id for row in records)
+            assets = {link.asset for links in believed.values() for link in links}
             self._ledger.erase_scope(scope)
-            components = Components(self._record, at)
-            for asset in sorted({link.asset for link in links.values()}):
+            components = self._components(at)
+            for asset in sorted(assets):
                 components.project(asset, erased=True)
             components.finish()
             if sequence is not None:
                 self._ledger.set_applied(sequence)
         return len(records)
 
-    def _take(self, statement: Statement, group: _Group) -> None:
+    def _components(self, at: datetime, witness: Witness | None = None) -> Components:
+        decisions = decided(self._ledger.decisions())
+        return Components(self._record, witness or Witness(self._ledger), decisions, at)
+
+    def _take(self, statement: Statement, group: Heard, witness: Witness) -> None:
         if isinstance(statement, Observation):
-            self._observe(statement, group)
+            witness.hear(self._hearing.take(statement, group), statement)
         elif isinstance(statement, RunEvent):
             self._ledger.add_run(statement)
+            if statement.state == "complete":
+                group.runs.append(statement)
         elif isinstance(statement, Decision):
             self._ledger.add_decision(statement)
+            group.decisions.append(statement)
 
-    def _observe(self, observation: Observation, group: _Group) -> None:
-        at = min(observation.observed_at, observation.received_at)
-        before = self._ledger.heard(observation.key, at, full=observation.full)
-        known = self._ledger.sections(before.id)
-        overtaken = before.full_at is not None and at < before.full_at
-        changed = not known or at < before.first_at
-        for kind, section, body in self._statements(observation, set(known)):
-            if section.extent is Extent.UNCHANGED:
-                self._confirm_section(before.id, kind, at, group)
-                continue
-            merged = merge(kind, known.get(kind), section, body, at)
-            if overtaken or (merged.late and merged.changed):
-                self._ledger.put_late(before.id, kind, merged.section)
-            elif merged.changed:
-                self._ledger.put_section(before.id, kind, merged.section)
-                self._note_programs(before.id, kind, known, merged.section.body, group)
-                changed = True
-            else:
-                self._confirm_section(before.id, kind, at, group)
-        if changed:
-            group.changed.add(before.id)
-        else:
-            group.confirmed.setdefault(before.id, before.seen_at)
-
-    def _confirm_section(
-        self, record: RecordId, kind: SectionKind, at: datetime, group: _Group
-    ) -> None:
-        self._ledger.confirm(record, kind, at)
-        if kind is SectionKind.RELATIONS:
-            group.related.add(record)
-        if kind is SectionKind.CONNECTIONS:
-            group.talked[record] = max(at, group.talked.get(record, at))
-
-    def _statements(
-        self, observation: Observation, known: set[SectionKind]
-    ) -> Iterable[tuple[SectionKind, Section, bytes]]:
-        for kind, section in sorted(observation.sections.items(), key=lambda item: item[0].value):
-            if section.extent is not Extent.NOT_COLLECTED:
-                yield kind, section, self._body(kind, section)
-        if observation.full:
-            for kind in sorted(known - observation.sections.keys(), key=lambda kind: kind.value):
-                yield kind, *withdrawn(kind)
-
-    def _body(self, kind: SectionKind, section: Section) -> bytes:
-        if kind in OVERLAID or section.extent is Extent.UNCHANGED:
-            return b""
-        if kind is SectionKind.PROGRAMS:
-            assert isinstance(section.value, tuple)
-            return self._ledger.intern(section.value)
-        assert not isinstance(section.value, tuple)
-        return encode(section.value)
-
-    def _note_programs(
-        self,
-        record: RecordId,
-        kind: SectionKind,
-        known: Mapping[SectionKind, StoredSection],
-        body: bytes,
-        group: _Group,
-    ) -> None:
-        before = known.get(kind)
-        if kind is SectionKind.PROGRAMS and before is not None:
-            group.programs[record] = self._ledger.difference(before.body, body)
-
-    def _settle(self, group: _Group, at: datetime) -> int:
+    def _settle(self, group: Heard, witness: Witness, at: datetime, count: int) -> Applied:
         """Identity and projection of whatever the group touched."""
-        components = Components(self._record, at)
-        for record in sorted(group.changed):
-            account = components.account(record)
-            values = frozenset(value.identifier(account.family) for value in key_values(account))
-            before = self._ledger.identifiers(record)
-            after = values | references(account)
-            if before != after:
-                self._ledger.set_identifiers(record, after)
-            components.touch(record, before | after, same=before == after)
-        components.settle()
+        witness.flush()
+        components = self._components(at, witness)
+        components.identify({*witness.touched.records, *self._decided(group)})
+        components.touch(group.changed)
+        components.touch_past(group.late)
         for record, (come, gone) in sorted(group.programs.items()):
             components.note(record, changes.programs(come, gone))
+        for run in group.runs:
+            components.touch_unseen(run)
         self._confirm(group, components, at)
-        return components.finish()
+        return Applied(count, components.finish(), components.moves)
 
-    def _confirm(self, group: _Group, components: Components, at: datetime) -> None:
+    def _decided(self, group: Heard) -> set[RecordId]:
+        """Records that new decisions are about."""
+        if not group.decisions:
+            return set()
+        return concerned(self._ledger, group.decisions)
+
+    def _confirm(self, group: Heard, components: Components, at: datetime) -> None:
+        """Records that said the same again: mostly that is all there is to note."""
         quiet = {
             record: seen for record, seen in group.confirmed.items() if record not in group.changed
         }
-        for record, link in sorted(self._ledger.links(quiet).items()):
-            if record in group.related or at - quiet[record] > _CATCH_UP:
-                components.project(link.asset)
+        links = self._ledger.links(quiet)
+        absent = self._view.absent({link.asset for link in links.values()})
+        rows = self._ledger.records(links)
+        for record, link in sorted(links.items()):
+            late = at - quiet[record] > _CATCH_UP
+            if late or record in group.related or link.asset in absent:
+                components.touch_asset(link.asset)
             else:
-                seen = self._ledger.records([record])[record].seen_at
-                self._view.touch(link.asset, seen, group.talked.get(record))
+                self._view.touch(link.asset, rows[record].seen_at, group.talked.get(record))

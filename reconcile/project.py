@@ -10,8 +10,9 @@ from cmdb.model.classes import CLASS_BY_NAME
 from cmdb.model.classes.authority import MEASURED
 from cmdb.model.observation import Json, SectionKind
 from cmdb.store.port import AssetId, Edge, Projection
-from reconcile.account import UNKNOWN_CLASS, Account, addresses
-from reconcile.authority import class_of, turns_stale_at, weigh
+from reconcile.account import UNKNOWN_CLASS, Account, Claim, addresses
+from reconcile.authority import class_of, winner
+from reconcile.lifecycle import Life
 from reconcile.parts import edges_of, parts_of
 
 DEMO_SCOPE = "demo"
@@ -22,7 +23,10 @@ Resolved = Mapping[tuple[str, str], AssetId]
 
 
 def project(
-    accounts: Sequence[Account], targets: Sequence[tuple[str, AssetId]], now: datetime
+    accounts: Sequence[Account],
+    targets: Sequence[tuple[str, AssetId]],
+    life: Life,
+    now: datetime,
 ) -> Projection:
     """The projection of an asset.
 
@@ -30,6 +34,7 @@ def project(
         accounts: Its records, at least one.
         targets: Type and target of the relations that its records state, as far as the
             targets are known; "parent" stands for the thing it is part of.
+        life: Whether it is present.
         now: The clock against which claims grow stale.
     """
     ordered = sorted(accounts, key=_trust)
@@ -41,16 +46,16 @@ def project(
         cls=cls,
         attributes=attributes,
         scope=_scope(ordered),
-        state="present",
-        first_seen=min(account.row.first_at for account in ordered),
-        last_seen=max(account.row.seen_at for account in ordered),
+        state=life.state,
+        first_seen=min(account.since or account.row.first_at for account in ordered),
+        last_seen=max(account.said_at for account in ordered),
         source_kinds=tuple(sorted({account.row.key.source.kind for account in ordered})),
         demo=all(account.row.key.scope == DEMO_SCOPE for account in ordered),
         addresses=_addresses(ordered),
         macs=_macs(ordered),
         parts=parts,
         edges=(*edges_of(ordered, parts), *said),
-        stale_at=stale_at,
+        stale_at=min((at for at in (stale_at, life.next_at) if at is not None), default=None),
     )
 
 
@@ -69,17 +74,16 @@ def _attributes(
 ) -> tuple[dict[str, Json], datetime | None]:
     values: dict[str, Json] = {}
     stale: list[datetime] = []
+    claims: dict[str, list[Claim]] = {}
+    for account in accounts:
+        for name, claim in account.claims.items():
+            claims.setdefault(name, []).append(claim)
     for attribute in CLASS_BY_NAME[cls].all_attributes():
-        claims = [
-            account.claims[attribute.name]
-            for account in accounts
-            if attribute.name in account.claims
-        ]
-        weighed = weigh(attribute, claims, now)
-        if weighed and weighed[0].form is not None:
-            values[attribute.name] = weighed[0].claim.value
-            if len(weighed) > 1:
-                stale += [at for entry in weighed if (at := turns_stale_at(entry))]
+        if attribute.name in claims:
+            best, turns = winner(attribute, claims[attribute.name], now)
+            if best is not None:
+                values[attribute.name] = best.value
+                stale += [turns] if turns else []
     return values, min(stale, default=None)
 
 
@@ -88,7 +92,7 @@ def _scope(accounts: Sequence[Account]) -> str:
     first = accounts[0]
     kind = first.row.key.source.kind
     rivals = [account for account in accounts if account.row.key.source.kind == kind]
-    newest = max(rivals, key=lambda account: (account.row.seen_at, account.row.key))
+    newest = max(rivals, key=lambda account: (account.said_at, account.row.key))
     return newest.row.key.scope
 
 

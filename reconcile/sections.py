@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
 
-from cmdb.model.observation import SCALARS, Extent, Json, Programs, Section, SectionKind
+from cmdb.model.observation import SCALARS, Extent, Json, Section, SectionKind
+from cmdb.model.programs import content_of
 from cmdb.store.port import StoredSection
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,6 +36,8 @@ class Merged:
     """True: it is history; the current word stands."""
     changed: bool
     """False: the same was said again."""
+    overtaken: StoredSection | None = None
+    """What of a statement is history already, though other parts of it count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,14 @@ class Values:
     whole_digest: str = ""
 
 
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False
+)
+
+
 def encode(value: Json) -> bytes:
     """Canonical JSON."""
-    return json.dumps(
-        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
-    ).encode("utf-8", "surrogatepass")
+    return _ENCODER.encode(value).encode("utf-8", "surrogatepass")
 
 
 def stored(
@@ -60,18 +66,6 @@ def stored(
     """A section ready to be kept; its digest is that of `content`, or of the body without."""
     found = hashlib.blake2b(body if content is None else content, digest_size=16).digest()
     return StoredSection(body, found, at, confirmed_at)
-
-
-def content_of(programs: tuple[Programs, ...]) -> bytes:
-    """What a list of programs says, whatever numbers its releases have in this store."""
-    rows = [
-        f"{system.package_system}\t{entry}\t{day}"
-        for system in programs
-        for entry, day in zip(
-            system.entries, system.installed_days or (0,) * len(system.entries), strict=True
-        )
-    ]
-    return "\n".join(sorted(rows)).encode("utf-8", "surrogatepass")
 
 
 def read_values(body: bytes) -> Values:
@@ -156,6 +150,7 @@ def _merge_part(current: StoredSection | None, told: dict[str, Json], at: dateti
     known = read_values(current.body) if current else Values({}, {})
     whole_at = current.confirmed_at if current else NEVER
     values, overlaid = dict(known.values), dict(known.overlaid)
+    lost: dict[str, Json] = {}
     for name, value in told.items():
         before = overlaid.get(name)
         if before is None:
@@ -165,12 +160,17 @@ def _merge_part(current: StoredSection | None, told: dict[str, Json], at: dateti
             wins = (at, encode(value)) > (before, encode(values[name]))
         if wins:
             values[name], overlaid[name] = value, at
+        else:
+            lost[name] = value
     body = write_values(Values(values, overlaid, known.whole_digest))
     if current is not None and body == current.body:
         late = stored(write_values(Values(told, dict.fromkeys(told, at))), at, at)
         return Merged(late, late=True, changed=True)
     since = at if current is None else max(at, current.observed_at)
-    return Merged(stored(body, since, whole_at), late=False, changed=True)
+    overtaken = (
+        stored(write_values(Values(lost, dict.fromkeys(lost, at))), at, at) if lost else None
+    )
+    return Merged(stored(body, since, whole_at), late=False, changed=True, overtaken=overtaken)
 
 
 def withdrawn(kind: SectionKind) -> tuple[Section, bytes]:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from cmdb.impact.graph import UNSEEN, Graph, build
 from cmdb.impact.propagate import Spread, State, path, spread
 from cmdb.query.assets import asset_name
+from cmdb.query.past import PastNote
 from cmdb.store.port import AssetRow, RelationRow, UnknownAsset, View
 
 MOST_ITEMS = 5_000
@@ -109,6 +110,8 @@ class ImpactAnswer:
     """The oldest relation on a listed path."""
     truncated: bool
     """Whether there is more than is listed: beyond the depth asked for, or too many."""
+    past: PastNote | None = None
+    """Of which moment this is; None: it is so now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,7 @@ class DependencyAnswer:
     as_of: datetime
     sequence: int
     truncated: bool
+    past: PastNote | None = None
 
 
 def impact(

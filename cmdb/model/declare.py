@@ -91,6 +91,7 @@ class KeyForm(Enum):
 
     ATTRIBUTE = "attribute"
     MAC = "mac"
+    LOCAL_MAC = "mac given by software, in scope"
     ADDRESS = "address in scope"
     NAME = "name in scope"
     OBSERVER = "observer"
@@ -103,7 +104,8 @@ class Key:
 
     A `sole` key joins two records by itself; of the others, two different ones must agree.
     A key that is `single` has one value for one thing: where both sides have one and they
-    differ, no key that is weaker can join them.
+    differ, no key that is weaker can join them. Values of a key's `kin` count as its own: what
+    one source calls the board's serial number another gives as the system's.
     """
 
     name: str
@@ -113,8 +115,8 @@ class Key:
     sole: bool = True
     single: bool = False
     scoped: bool = False
-    kinds: frozenset[str] | None = None
-    """Kinds of source whose word counts for this key; None for all."""
+    kin: tuple[str, ...] = ()
+    """Names of other keys whose values are of the same space."""
 
 
 class Impact(Enum):
@@ -152,6 +154,8 @@ class CIClass:
     symbol: str = "box"
     """Name of the picture that stands for it in graphs."""
     retire_after: timedelta = field(default=timedelta(days=90))
+    houses: bool = False
+    """Whether what it holds prints its serial number as its own: a blade that of its enclosure."""
 
     def __post_init__(self) -> None:
         """Refuses what cannot work."""

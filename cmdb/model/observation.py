@@ -78,15 +78,32 @@ class Programs:
 
 
 @dataclass(frozen=True, slots=True)
+class ProgramColumns:
+    """The same in columns, as it travels: what a store has interned it need not read again.
+
+    `hashes` are BLAKE2b-64 of the entries' UTF-8 texts, 8 bytes little endian each, ascending;
+    `text` holds the entries in that order, each closed by a line feed.
+    """
+
+    package_system: str
+    hashes: bytes
+    text: bytes
+    installed_days: tuple[int, ...] = ()
+
+
+ProgramList = tuple[Programs | ProgramColumns, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """One part of an observation.
 
     `value` is an object for the head and scalars, a list of objects for the others, a tuple of
-    Programs for programs, and None where nothing travelled.
+    programs by package system for programs, and None where nothing travelled.
     """
 
     extent: Extent
-    value: Json | tuple[Programs, ...] = None
+    value: Json | ProgramList = None
     reason: str | None = None
 
 

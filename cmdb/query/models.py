@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cmdb.model.observation import Json
+from cmdb.query.past import PastNote
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class AssetList:
     """Hand it in as `after` for the next page; None at the end."""
     as_of: datetime | None = None
     """The record's clock, against which ages count."""
+    past: PastNote | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,7 @@ class ProgramList:
     programs: tuple[ProgramView, ...]
     total: int
     cursor: str | None
+    past: PastNote | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,3 +173,5 @@ class AssetPage:
     sections: tuple[SectionView, ...]
     programs_total: int
     history: History
+    past: PastNote | None = None
+    """Of which moment this is; None: it is so now."""

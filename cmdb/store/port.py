@@ -8,12 +8,14 @@ of others read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
-from cmdb.model.observation import Decision, Json, Programs, RecordKey, RunEvent, SectionKind
+from cmdb.model.observation import (
+    Json,
+)
 from cmdb.store.errors import (
     BadSearch,
     StoreError,
@@ -22,12 +24,15 @@ from cmdb.store.errors import (
     StoreUnavailable,
     UnknownAsset,
 )
+from cmdb.store.history import History
+from cmdb.store.ledger import Ledger
 from cmdb.store.values import (
     AssetId,
     AssetRow,
     AuditEntry,
     Change,
     Edge,
+    HoldersPage,
     Identifier,
     Installed,
     LinkRow,
@@ -37,8 +42,11 @@ from cmdb.store.values import (
     RecordId,
     RecordRow,
     RelationRow,
+    Release,
+    RunRow,
     Search,
     StoredSection,
+    StoredTimeline,
     Title,
 )
 
@@ -50,6 +58,7 @@ __all__ = (
     "Change",
     "Clock",
     "Edge",
+    "HoldersPage",
     "Identifier",
     "Installed",
     "Ledger",
@@ -61,143 +70,19 @@ __all__ = (
     "RecordId",
     "RecordRow",
     "RelationRow",
+    "Release",
+    "RunRow",
     "Search",
     "StoreError",
     "StoreForeign",
     "StoreFull",
     "StoreUnavailable",
     "StoredSection",
+    "StoredTimeline",
     "Title",
     "UnknownAsset",
     "View",
 )
-
-
-class Ledger(Protocol):
-    """What was said and decided, append-only."""
-
-    def record(self, key: RecordKey) -> RecordRow | None:
-        """The record of that key, if anything was ever said under it."""
-        ...
-
-    def heard(self, key: RecordKey, observed_at: datetime, *, full: bool) -> RecordRow:
-        """Finds or makes the record, notes that it was heard, and returns it as it was before.
-
-        A new record has its first and last hearing at `observed_at` and was never told whole.
-        """
-        ...
-
-    def records(self, ids: Iterable[RecordId]) -> dict[RecordId, RecordRow]:
-        """Rows of these records; unknown ids are left out."""
-        ...
-
-    def sections(self, record: RecordId) -> dict[SectionKind, StoredSection]:
-        """What the record says now."""
-        ...
-
-    def put_section(self, record: RecordId, kind: SectionKind, section: StoredSection) -> None:
-        """Makes this the current word; the one before becomes past.
-
-        For programs the index of who has what installed follows.
-        """
-        ...
-
-    def confirm(self, record: RecordId, kind: SectionKind, at: datetime) -> None:
-        """Notes that the current word was said again, whole, at a later time."""
-        ...
-
-    def put_late(self, record: RecordId, kind: SectionKind, section: StoredSection) -> None:
-        """Keeps a word that is older than the current one."""
-        ...
-
-    def past(self, record: RecordId, kind: SectionKind) -> Iterator[StoredSection]:
-        """Earlier words, newest first."""
-        ...
-
-    def identifiers(self, record: RecordId) -> frozenset[Identifier]:
-        """Identifying values under which the record is found."""
-        ...
-
-    def set_identifiers(self, record: RecordId, identifiers: frozenset[Identifier]) -> None:
-        """Replaces them."""
-        ...
-
-    def count(self) -> int:
-        """Number of records."""
-        ...
-
-    def is_empty(self) -> bool:
-        """Whether nothing was ever said."""
-        ...
-
-    def all_records(self) -> Iterator[RecordRow]:
-        """Every record, by source, scope and native key."""
-        ...
-
-    def holders(self, identifier: Identifier, limit: int) -> tuple[RecordId, ...]:
-        """Records that carry it, in order of id, at most so many."""
-        ...
-
-    def links(self, records: Iterable[RecordId]) -> dict[RecordId, LinkRow]:
-        """The links that hold now."""
-        ...
-
-    def linked(self, asset: AssetId) -> tuple[LinkRow, ...]:
-        """The links to an asset that hold now, oldest first."""
-        ...
-
-    def link_history(self, record: RecordId) -> tuple[LinkRow, ...]:
-        """All links of a record, oldest first."""
-        ...
-
-    def set_link(self, link: LinkRow) -> None:
-        """Ends the record's link, if it has another, and starts this one."""
-        ...
-
-    def add_run(self, event: RunEvent) -> None:
-        """Keeps the start or end of a run."""
-        ...
-
-    def add_decision(self, decision: Decision) -> None:
-        """Keeps a person's word."""
-        ...
-
-    def set_aside(self, sequence: int, origin: str, reason: str, body: bytes) -> None:
-        """Keeps a journal entry that cannot be read, with the reason."""
-        ...
-
-    def aside(self, limit: int) -> tuple[tuple[int, str, str], ...]:
-        """Sequence, origin and reason of entries that could not be read, newest first."""
-        ...
-
-    def intern(self, programs: Sequence[Programs]) -> bytes:
-        """Gives every entry its release id and packs them, ascending, with their days."""
-        ...
-
-    def difference(
-        self, before: bytes, after: bytes
-    ) -> tuple[tuple[Installed, ...], tuple[Installed, ...]]:
-        """What came and what went between two packed sets of programs, by name."""
-        ...
-
-    def unpack(self, packed: bytes) -> tuple[tuple[Installed, int], ...]:
-        """Programs of a packed set with their day of installation, by name."""
-        ...
-
-    def erase_scope(self, scope: str) -> int:
-        """Removes every record of a scope with all that was said, links and runs; says how many.
-
-        The one exception to "nothing is lost": for the sample estate and for people's rights.
-        """
-        ...
-
-    def applied(self) -> int:
-        """Journal sequence up to which everything is in the store."""
-        ...
-
-    def set_applied(self, sequence: int) -> None:
-        """Moves it, in the same transaction as what was applied."""
-        ...
 
 
 class View(Protocol):
@@ -213,6 +98,14 @@ class View(Protocol):
 
     def touch(self, asset: AssetId, last_seen: datetime, connections: datetime | None) -> None:
         """Notes when the asset, and perhaps its connections, were seen again, all as before."""
+        ...
+
+    def absent(self, assets: Iterable[AssetId]) -> set[AssetId]:
+        """Those of these that are not present."""
+        ...
+
+    def unseen(self, assets: Iterable[AssetId], since: datetime) -> set[AssetId]:
+        """Those of these that are present and were not seen since a time."""
         ...
 
     def part(self, asset: AssetId, local: str) -> AssetId | None:
@@ -275,6 +168,23 @@ class View(Protocol):
         """Every program name ever seen, in order of id."""
         ...
 
+    def titles_named(self, name: str) -> tuple[Title, ...]:
+        """Titles of that name, without regard to the case of ASCII letters."""
+        ...
+
+    def releases_of(self, title: int) -> tuple[Release, ...]:
+        """Every version of a title that was ever seen, by id."""
+        ...
+
+    def holders_page(
+        self, releases: Mapping[int, int], after: AssetId | None, limit: int
+    ) -> HoldersPage:
+        """Assets that have one of the releases installed, those after an id, at most so many.
+
+        Each release comes with the number of its group; those of one group count as one.
+        """
+        ...
+
     def holders_of(self, title: int) -> dict[AssetId, tuple[str, ...]]:
         """Assets that have the title installed, with the versions."""
         ...
@@ -311,6 +221,11 @@ class Record(Protocol):
     @property
     def view(self) -> View:
         """What is so now."""
+        ...
+
+    @property
+    def history(self) -> History:
+        """What was so, and what was believed."""
         ...
 
     def snapshot(self) -> AbstractContextManager[None]:

@@ -54,6 +54,35 @@ class LinkRow:
     """First observation to which it applies."""
     decided_at: datetime
     ended_at: datetime | None = None
+    """When it was found wrong; None: it is what is believed."""
+    until: datetime | None = None
+    """First observation to which it applies no longer; None: it goes on."""
+    last: datetime | None = None
+    """Last observation in it, once it has ended."""
+    state: str = "linked"
+    """linked; twin: kept apart for now, and a person is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTimeline:
+    """When a record gave which evidence, as the engine packed it."""
+
+    body: bytes = b""
+    last: int = 0
+    """When the newest was last given, in microseconds since 1970."""
+    watched: bool = False
+    """Whether it matters when the record is heard again, saying nothing new."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A complete run of a source over a scope."""
+
+    run: str
+    began_at: datetime
+    ended_at: datetime
+    covers_all: bool
+    prefixes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +228,29 @@ class Title:
     package_system: str
     name: str
     publisher: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One version of a title."""
+
+    id: int
+    version: str
+    architecture: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldersPage:
+    """Assets that have some releases installed."""
+
+    rows: tuple[tuple[AssetId, tuple[int, ...]], ...]
+    """In order of id, each with the groups of releases that it has, ascending."""
+    total: int
+    """Assets on all pages."""
+    counts: Mapping[int, int]
+    """Assets on all pages by group; one that nobody has is not in it."""
+    more: bool
+    """Whether a page follows."""
 
 
 @dataclass(frozen=True, slots=True)

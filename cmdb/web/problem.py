@@ -149,7 +149,9 @@ def _invalid(error: RequestValidationError) -> Problem:
 def _unexpected(error: Exception) -> Problem:
     number = secrets.token_hex(4)
     _log.error("error %s", number, exc_info=error)
-    return Problem(500, f"Something went wrong; the server's log has it under {number}.")
+    # The server ends the connection after this: who would use it again must know.
+    text = f"Something went wrong; the server's log has it under {number}."
+    return Problem(500, text, headers=(("connection", "close"),))
 
 
 def _phrase(status: int) -> str:

@@ -218,7 +218,7 @@ def _link(link: dict[str, Any]) -> None:
     name = f"{link['source_kind']}/{link['source_instance']} {link['scope']} {link['native_key']}"
     typer.echo(f"{show.clean(name)}: by {link['rule']}, since {link['since']}")
     for word in ("joined_by", "ignored"):
-        for reason in link["evidence"][word]:
+        for reason in link["evidence"].get(word, ()):
             other = "/".join(reason["record"][:2]) + " " + reason["record"][3]
             why = f" ({reason['why']})" if reason["why"] else ""
             verb = "shares" if word == "joined_by" else "not joined, though it shares"

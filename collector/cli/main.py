@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from collector.cli import assets, data, estate, licences, observers
+from collector.cli import assets, data, estate, identity, licences, observers, programs, reconciling
 from collector.cli.options import EXIT_CODES, Settings
 
 _EPILOG = "Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES) + "."
@@ -49,6 +49,21 @@ app.command("assets")(assets.assets)
 app.command("show")(assets.show_asset)
 app.command("explain")(assets.explain)
 app.command("history")(assets.history)
+app.command("join")(identity.join)
+app.command("split")(identity.split)
+app.command("exclude")(identity.exclude)
+app.command("include")(identity.include)
+app.command("undo")(identity.undo)
+app.command("decisions")(identity.decisions)
+app.add_typer(identity.twins, name="twins")
+app.command("set")(identity.set_values)
+app.command("unset")(identity.unset_values)
+app.command("retire")(identity.retire)
+app.command("reinstate")(identity.reinstate)
+app.add_typer(reconciling.stop_list, name="stop-list")
+app.command("reconcile")(reconciling.reconcile)
+app.command("rebuild")(reconciling.rebuild)
+app.command("programs")(programs.programs)
 app.command("impact")(licences.impact)
 app.command("position")(licences.position)
 app.add_typer(licences.alerts, name="alerts")

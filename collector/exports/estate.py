@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cmdb.model.observation import Json
 from cmdb.query.encode import instant
-from cmdb.store.port import Record
+from cmdb.store.port import LinkRow, Record, RecordRow
 
 _CHUNK = 500
 
@@ -16,18 +16,23 @@ def identity_lines(record: Record) -> Iterator[Json]:
     rows = list(record.ledger.all_records())
     for start in range(0, len(rows), _CHUNK):
         chunk = rows[start : start + _CHUNK]
-        links = record.ledger.links(row.id for row in chunk)
+        stretches = record.ledger.stretches(row.id for row in chunk)
         for row in chunk:
-            source = row.key.source
-            yield {
-                "source": {"kind": source.kind, "instance": source.instance},
-                "scope": row.key.scope,
-                "native_key": row.key.native_key,
-                "from": instant(row.first_at),
-                "to": None,
-                "asset": f"ci-{links[row.id].asset}",
-                "state": "linked",
-            }
+            for link in stretches.get(row.id, ()):
+                yield _stretch(row, link)
+
+
+def _stretch(row: RecordRow, link: LinkRow) -> Json:
+    source = row.key.source
+    return {
+        "source": {"kind": source.kind, "instance": source.instance},
+        "scope": row.key.scope,
+        "native_key": row.key.native_key,
+        "from": instant(link.since),
+        "to": None if link.until is None else instant(link.until),
+        "asset": f"ci-{link.asset}",
+        "state": link.state,
+    }
 
 
 def asset_lines(record: Record) -> Iterator[Json]:

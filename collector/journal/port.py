@@ -18,6 +18,10 @@ ERASE_FORM = "erase.v1"
 """Name of a scope, UTF-8: an administrator's order to take it out of the record."""
 
 
+REBUILD_FORM = "rebuild.v1"
+"""One step of a rebuild, as JSON: an administrator's order."""
+
+
 class JournalError(Exception):
     """The journal could not do what was asked; nothing of it was kept.
 

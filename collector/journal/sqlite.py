@@ -30,6 +30,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _TRIM_STEP = 2_000
 _VACUUM_PAGES = 2_000
+_FREE_PAGES = 256
+"""Free pages of which nothing is made: the next entries use them."""
 _HASH_BYTES = 32
 _HELD_BYTES = 4 + _HASH_BYTES
 _LAST = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'entry'), 0)"
@@ -122,7 +124,7 @@ class SqliteJournal:
         while True:
             step = self._writer.write(lambda db: _trim_step(db, upto))
             total += step
-            if step < _TRIM_STEP:
+            if step < _TRIM_STEP and not self._writer.write(_mostly_free):
                 return total
 
     def ensure_sequence(self, at_least: int) -> None:
@@ -160,6 +162,11 @@ class SqliteJournal:
     @property
     def _path(self) -> Path:
         return self._writer.path
+
+
+def _mostly_free(db: sqlite3.Connection) -> bool:
+    free_pages = int(db.execute("PRAGMA freelist_count").fetchone()[0])
+    return free_pages > max(_FREE_PAGES, int(db.execute("PRAGMA page_count").fetchone()[0]) // 2)
 
 
 def _last(db: sqlite3.Connection) -> int:
@@ -263,10 +270,14 @@ def _trim_step(db: sqlite3.Connection, upto: int) -> int:
         " ORDER BY seq LIMIT ?)",
         (upto, _TRIM_STEP),
     ).rowcount
-    # The pragma frees one page each time it is stepped, and Python steps it once.
+    # What is still waiting will be trimmed soon, and its pages used again: the file shrinks once
+    # most of it is free. The pragma frees one page each time it is stepped, and Python steps it
+    # once.
     free_pages = int(db.execute("PRAGMA freelist_count").fetchone()[0])
-    for _ in range(min(free_pages, _VACUUM_PAGES)):
-        db.execute("PRAGMA incremental_vacuum(1)")
+    pages = int(db.execute("PRAGMA page_count").fetchone()[0])
+    if free_pages > pages // 2:
+        for _ in range(min(free_pages, _VACUUM_PAGES)):
+            db.execute("PRAGMA incremental_vacuum(1)")
     return step
 
 

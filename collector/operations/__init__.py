@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 _MODULES = (
     "assets",
+    "identity",
+    "setting",
+    "reconciling",
+    "programs",
     "impact",
     "licences",
     "alerts",
@@ -55,6 +59,11 @@ def __getattr__(name: str) -> tuple[Operation, ...]:
 
 
 _OWN = {
+    "identity": "identity",
+    "twins": "identity",
+    "reconcile": "reconciling",
+    "stop_list": "reconciling",
+    "rebuild": "reconciling",
     "agents": "observers",
     "tokens": "observers",
     "positions": "licences",
@@ -64,6 +73,7 @@ _OWN = {
     "import": "importing",
     "export": "exporting",
     "changes": "assets",
+    "programs": "programs",
     "assets": "assets",
     "users": "people",
     "status": "estate",

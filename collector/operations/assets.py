@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from cmdb.query.assets import asset_page, history, list_assets, programs
 from cmdb.query.models import AssetList, AssetPage, AttributeView, History, ProgramList
 from cmdb.store.port import AssetId, Search
+from collector.moments import at_moment
 from collector.operation import Context, Operation
 from reconcile.explain import Explanation, attributes, explain
 
@@ -27,6 +28,10 @@ class ListParams:
     order: str = "name"
     after: str | None = None
     limit: int = 50
+    as_of: str | None = None
+    """What was so then: RFC 3339, a date, or '3 days ago'."""
+    known_at: str | None = None
+    """By what was known then."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,10 @@ class RefParams:
     """One asset, by id or name."""
 
     ref: str
+    as_of: str | None = None
+    """What was so then: RFC 3339, a date, or '3 days ago'."""
+    known_at: str | None = None
+    """By what was known then."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,10 @@ class ProgramsParams:
     text: str = ""
     after: str | None = None
     limit: int = 100
+    as_of: str | None = None
+    """What was so then: RFC 3339, a date, or '3 days ago'."""
+    known_at: str | None = None
+    """By what was known then."""
 
 
 @dataclass(frozen=True)
@@ -103,11 +116,15 @@ class _Claims:
 
 
 def _list(context: Context, params: ListParams) -> AssetList:
-    return replace(list_assets(context.record.view, search_of(params)), as_of=context.now)
+    with at_moment(context, params) as then:
+        return then.told(
+            replace(list_assets(then.record.view, search_of(params)), as_of=then.clock)
+        )
 
 
 def _show(context: Context, params: RefParams) -> AssetPage:
-    return asset_page(context.record, params.ref, claims(context), context.now)
+    with at_moment(context, params) as then:
+        return then.told(asset_page(then.record, params.ref, then.claims, then.clock))
 
 
 def _explain(context: Context, params: ExplainParams) -> Explanation:
@@ -115,7 +132,8 @@ def _explain(context: Context, params: ExplainParams) -> Explanation:
 
 
 def _programs(context: Context, params: ProgramsParams) -> ProgramList:
-    return programs(context.record, params.ref, params.text, params.after, params.limit)
+    with at_moment(context, params) as then:
+        return then.told(programs(then.record, params.ref, params.text, params.after, params.limit))
 
 
 def _history(context: Context, params: HistoryParams) -> History:

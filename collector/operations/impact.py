@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cmdb.impact.answer import DependencyAnswer, ImpactAnswer, dependencies, impact
+from collector.moments import at_moment
 from collector.operation import Context, Operation
 
 
@@ -15,6 +16,10 @@ class ImpactParams:
     ref: str
     also: tuple[str, ...] = ()
     depth: int | None = None
+    as_of: str | None = None
+    """What was so then: RFC 3339, a date, or '3 days ago'."""
+    known_at: str | None = None
+    """By what was known then."""
 
 
 @dataclass(frozen=True)
@@ -23,15 +28,21 @@ class NeedsParams:
 
     ref: str
     depth: int | None = None
+    as_of: str | None = None
+    """What was so then: RFC 3339, a date, or '3 days ago'."""
+    known_at: str | None = None
+    """By what was known then."""
 
 
 def _impact(context: Context, params: ImpactParams) -> ImpactAnswer:
     refs = (params.ref, *params.also)
-    return impact(context.record.view, refs, context.now, depth=params.depth)
+    with at_moment(context, params) as then:
+        return then.told(impact(then.record.view, refs, then.clock, depth=params.depth))
 
 
 def _needs(context: Context, params: NeedsParams) -> DependencyAnswer:
-    return dependencies(context.record.view, params.ref, context.now, depth=params.depth)
+    with at_moment(context, params) as then:
+        return then.told(dependencies(then.record.view, params.ref, then.clock, depth=params.depth))
 
 
 OPERATIONS = (

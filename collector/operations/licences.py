@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cmdb.query.past import PastNote
 from collector.clock import utc_now
-from collector.operation import Context, InputRefused, NoParams, Operation
+from collector.moments import at_moment
+from collector.operation import Context, InputRefused, Operation
 from collector.operations.importing import Imported, RefusedLine
 from licenses.position import Position, position, positions
 
@@ -15,6 +17,17 @@ class PositionList:
     """How every product stands, worst first."""
 
     positions: tuple[Position, ...]
+    past: PastNote | None = None
+
+
+@dataclass(frozen=True)
+class PositionsParams:
+    """Of which moment."""
+
+    as_of: str | None = None
+    """What was so then: RFC 3339, a date, or '3 days ago'."""
+    known_at: str | None = None
+    """By what was known then."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +35,10 @@ class ProductParams:
     """One product, by its name or an alias."""
 
     product: str
+    as_of: str | None = None
+    """What was so then: RFC 3339, a date, or '3 days ago'."""
+    known_at: str | None = None
+    """By what was known then."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +50,16 @@ class EntitlementParams:
     """Names the file: read again it replaces what it said before."""
 
 
-def _positions(context: Context, _params: NoParams) -> PositionList:
+def _positions(context: Context, params: PositionsParams) -> PositionList:
     catalogue = context.alerting.catalogue()
-    return PositionList(positions(context.record, context.now, catalogue))
+    with at_moment(context, params) as then:
+        return then.told(PositionList(positions(then.record, then.clock, catalogue)))
 
 
 def _position(context: Context, params: ProductParams) -> Position:
-    return position(context.record, params.product, context.now, context.alerting.catalogue())
+    catalogue = context.alerting.catalogue()
+    with at_moment(context, params) as then:
+        return then.told(position(then.record, params.product, then.clock, catalogue))
 
 
 def import_entitlements(context: Context, params: EntitlementParams) -> Imported:
@@ -67,7 +87,7 @@ OPERATIONS = (
         "GET",
         "/positions",
         "Rights required and owned, by product",
-        NoParams,
+        PositionsParams,
         PositionList,
         _positions,
         "viewer",

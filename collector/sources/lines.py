@@ -15,7 +15,6 @@ from typing import cast
 
 from cmdb.model.classes import RELATION_BY_NAME
 from cmdb.model.observation import (
-    Decision,
     Extent,
     Json,
     Observation,
@@ -25,7 +24,7 @@ from cmdb.model.observation import (
     SectionKind,
     Statement,
 )
-from collector.sources import fields
+from collector.sources import fields, persons
 from collector.sources.fields import BadLine
 
 __all__ = ["MAX_LINE_BYTES", "BadLine", "parse"]
@@ -264,23 +263,6 @@ def _run(line: fields.Object, received_at: datetime) -> RunEvent:
     )
 
 
-def _person(line: fields.Object, received_at: datetime) -> Decision:
-    act = line.get("act")
-    if act not in ("same", "different"):
-        raise BadLine(f"act is {act!r}; it must be same or different")
-    records = fields.list_(line, "records")
-    if len(records) != 2:  # noqa: PLR2004 - a pair
-        raise BadLine("records must name two")
-    keys = tuple(
-        fields.record_key(fields.object_(record, f"records[{place}]"))
-        for place, record in enumerate(records)
-    )
-    return Decision(
-        str(act), keys, received_at, received_at, by=fields.text(line.get("by") or "", "by"),
-        note=fields.text(line.get("note") or "", "note"),
-    )  # fmt: skip
-
-
 _LISTS: dict[str, tuple[SectionKind, Callable[[Json, str], dict[str, Json]]]] = {
     "interfaces": (SectionKind.INTERFACES, _interface),
     "disks": (SectionKind.DISKS, _row),
@@ -293,5 +275,5 @@ _LISTS: dict[str, tuple[SectionKind, Callable[[Json, str], dict[str, Json]]]] = 
 _READERS: dict[str, Callable[[fields.Object, datetime], Statement]] = {
     "observation": _observation,
     "run": _run,
-    "person": _person,
+    "person": persons.read,
 }

@@ -6,6 +6,7 @@ nothing and says nothing: empty, or of the wrong type.
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 import uuid
@@ -25,7 +26,11 @@ _MAKERS = {
     "dell emc": "dell", "asustek": "asus", "asustek computer": "asus", "msft": "microsoft",
     "international business machines": "ibm",
 }  # fmt: skip
+_SAYS_SERIAL = re.compile(r"^(S/N|SN|SERIAL(NO|NUMBER|NR)?)[.]?[:#=]+")
+_ROUNDED = re.compile(r"\d([.,]\d+)?E[+]?\d+")
+_SHORTEST_SERIAL = 4
 _LOCAL_BIT = 0x02
+_HYPERVISORS = placeholders.HYPERVISOR_MACS
 _GIB = 1 << 30
 _ROUNDED_ABOVE = 2 * _GIB
 
@@ -70,14 +75,21 @@ def vendor(value: Json) -> Form:
 
 
 def serial(value: Json) -> Form:
-    """Case and white space do not count; what makers print when none was set is none."""
+    """Case, white space, leading zeros and the words "serial number" do not count.
+
+    What makers print when none was set is none, nor is what a spreadsheet rounded (7.1E+11).
+    """
     if not isinstance(value, str):
         return None
-    form = re.sub(r"\s+", "", value).upper()
+    form = _SAYS_SERIAL.sub("", re.sub(r"\s+", "", value).upper())
+    if _ROUNDED.fullmatch(form):
+        return None
     plain = form.strip(".-_*")
     if form in placeholders.SERIALS or plain in placeholders.SERIALS or len(set(plain)) <= 1:
         return None
-    return form
+    if any(part in plain for part in placeholders.SERIAL_PARTS):
+        return None
+    return form.lstrip("0") if len(form.lstrip("0")) >= _SHORTEST_SERIAL else form
 
 
 def bios_uuid(value: Json) -> Form:
@@ -119,15 +131,28 @@ def instant(value: Json) -> Form:
 
 def mac(value: Json) -> Form:
     """Twelve hexadecimal digits of an address that one adapter has for life, else None."""
-    if not isinstance(value, str):
-        return None
+    digits, local = adapter(value) if isinstance(value, str) else (None, False)
+    return None if local else digits
+
+
+@functools.lru_cache(maxsize=50_000)
+def adapter(value: str) -> tuple[Form, bool]:
+    """Digits of an adapter's address, and whether software gave it: such means little elsewhere.
+
+    Those that hypervisors hand out stay with a machine for life, though the bit says local.
+    """
+    digits = _mac_digits(value)
+    if digits is None:
+        return None, False
+    local = bool(int(digits[:2], 16) & _LOCAL_BIT)
+    return digits, local and not digits.startswith(_HYPERVISORS)
+
+
+def _mac_digits(value: str) -> Form:
     digits = re.sub(r"[^0-9a-f]", "", value.casefold())
     if len(digits) != 12 or digits in placeholders.MACS:  # noqa: PLR2004 - 48 bits
         return None
-    if digits.startswith(placeholders.MAC_PREFIXES):
-        return None
-    local = int(digits[:2], 16) & _LOCAL_BIT
-    return None if local and not digits.startswith(placeholders.HYPERVISOR_MACS) else digits
+    return None if digits.startswith(placeholders.MAC_PREFIXES) else digits
 
 
 def _other(value: Json) -> Form:
@@ -138,12 +163,23 @@ def _is_address(value: str) -> bool:
     return re.fullmatch(r"[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*", value.strip()) is not None
 
 
+def _remembered(form: Callable[[Json], Form]) -> Callable[[Json], Form]:
+    """The form with a memory: estates repeat their vendors, models and versions."""
+    known = functools.lru_cache(maxsize=20_000)(form)
+
+    @functools.wraps(form)
+    def remembered(value: Json) -> Form:
+        return known(value) if isinstance(value, str) else form(value)
+
+    return remembered
+
+
 FORMS: dict[str, Callable[[Json], Form]] = {
     "text": text,
-    "words": words,
+    "words": _remembered(words),
     "name": name,
     "fqdn": fqdn,
-    "vendor": vendor,
+    "vendor": _remembered(vendor),
     "serial": serial,
     "uuid": bios_uuid,
     "number": number,

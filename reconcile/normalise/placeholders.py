@@ -23,6 +23,12 @@ SERIALS = frozenset({
     "ABCD", "ABCDEF", "LOCALHOST", "VMWARE", "VIRTUAL", "VIRTUALBOX", "BOCHS", "XEN",
 })  # fmt: skip
 
+SERIAL_PARTS = (
+    "O.E.M", "BYOEM", "TOBEFILLED", "NOTSPEC", "NOTAVAIL", "NOTAPPLIC", "SERIALNUM", "SERNUM",
+    "DEFAULTSTRING", "UNKNOWN", "INVALID", "NOASSET", "0123456789",
+)  # fmt: skip
+"""What no serial number contains."""
+
 UUIDS = frozenset({
     "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff",
     "11111111-1111-1111-1111-111111111111", "01234567-8910-1112-1314-151617181920",

@@ -15,7 +15,14 @@ from cmdb.model.observation import (
     SectionKind,
     Source,
 )
-from cmdb.store.port import AssetId, Identifier, LinkRow, Record, RecordId, StoredSection
+from cmdb.store.port import (
+    AssetId,
+    Identifier,
+    LinkRow,
+    Record,
+    RecordId,
+    StoredSection,
+)
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -214,9 +221,9 @@ def test_a_record_has_one_link_and_all_it_ever_had(record: Record) -> None:
     with record.transaction(T0):
         rows = [heard(record, native) for native in "ab"]
         for row in rows:
-            record.ledger.set_link(link(row, 1))
+            record.ledger.set_stretches(row, [link(row, 1)])
     with record.transaction(T0 + HOUR):
-        record.ledger.set_link(link(rows[0], 2, T0 + HOUR, "person"))
+        record.ledger.set_stretches(rows[0], [link(rows[0], 2, T0 + HOUR, "person")])
     assert record.ledger.links([*rows, RecordId(99)]) == {
         rows[0]: link(rows[0], 2, T0 + HOUR, "person"), rows[1]: link(rows[1], 1),
     }  # fmt: skip
@@ -310,7 +317,7 @@ def test_who_has_a_title_follows_the_programs(record: Record) -> None:
     with record.transaction(T0):
         rows = [heard(record, native) for native in "ab"]
         for asset, row in enumerate(rows, start=1):
-            record.ledger.set_link(link(row, asset))
+            record.ledger.set_stretches(row, [link(row, asset)])
             put_programs(record, row, DEB)
     titles = {title.name: title.id for title in record.view.titles()}
     assert set(titles) == {"bash", "zsh"}
@@ -334,7 +341,7 @@ def test_erasing_a_scope_takes_all_of_it_and_nothing_else(record: Record) -> Non
             record.ledger.put_section(row, KIND, section("new", T0 + HOUR))
             put_programs(record, row, DEB)
             record.ledger.set_identifiers(row, frozenset({Identifier(1)}))
-            record.ledger.set_link(link(row, 1))
+            record.ledger.set_stretches(row, [link(row, 1)])
     gone = record.ledger.record(key("a", scope="demo"))
     assert gone is not None
     with record.transaction(T0):

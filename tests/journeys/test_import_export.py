@@ -93,9 +93,10 @@ def _has_the_forms(identity: list[Any], assets: list[Any]) -> None:
             "source", "scope", "native_key", "from", "to", "asset", "state"
         }  # fmt: skip
         assert set(row["source"]) == {"kind", "instance"}
-        assert row["state"] == "linked"
-        assert row["to"] is None
-        assert datetime.fromisoformat(row["from"]).tzinfo is not None
+        assert row["state"] in {"linked", "twin"}
+        start = datetime.fromisoformat(row["from"])
+        assert start.tzinfo is not None
+        assert row["to"] is None or datetime.fromisoformat(row["to"]) > start
         assert row["asset"] in known
     for row in assets:
         assert set(row) == {"asset", "class", "state", "attributes", "aliases"}

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cmdb.store.port import AssetRow
+from cmdb.model.observation import RecordKey
+from cmdb.store.port import AssetRow, Ledger, LinkRow
 from cmdb.store.sqlite.record import SqliteRecord
 from collector.sources.lines import parse
 from reconcile.pipeline import Pipeline
@@ -44,8 +45,7 @@ class Engine:
             links = ledger.linked(owner)
             rows = ledger.records(link.record for link in links)
             keys = sorted(
-                "/".join((r.key.source.kind, r.key.source.instance, r.key.scope, r.key.native_key))
-                for r in rows.values()
+                f"{_written(rows[link.record].key)}[{_number(ledger, link)}]" for link in links
             )
             names[asset.id] = "+".join(keys) + (f"#{asset.name}" if asset.parent else "")
             names[asset.id] = names[asset.id] or asset.name
@@ -71,6 +71,15 @@ class Engine:
             for title in view.titles()
         }
         return {"assets": assets, "relations": relations, "holders": holders}
+
+
+def _written(key: RecordKey) -> str:
+    return "/".join((key.source.kind, key.source.instance, key.scope, key.native_key))
+
+
+def _number(ledger: Ledger, link: LinkRow) -> int:
+    """Which of its record's stretches it is: their borders depend on what is in between."""
+    return [found.since for found in ledger.stretches([link.record])[link.record]].index(link.since)
 
 
 def observation(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reconcile.keys import _MOST_VALUES, key_values
+from reconcile.evidence import _MOST_VALUES
+from reconcile.witness import Witness
 from tests.reconcile.history import Engine, Say
 
 
@@ -17,10 +18,8 @@ def test_identifying_values_of_a_record_are_bounded(engine: Engine, said: Say) -
     ]
     for record in range(8):
         engine.tell(said("agent", f"k{record}", record, interfaces=adapters))
-    from reconcile.explain import accounts_of
-
     (asset,) = engine.record.view.all_assets()
-    accounts = accounts_of(engine.record, asset.id)
-    assert len(accounts) == 8
-    macs = [value for value in key_values(accounts[0]) if value.key.name == "mac"]
-    assert len(macs) == _MOST_VALUES
+    links = engine.record.ledger.linked(asset.id)
+    assert len(links) == 8
+    timeline = Witness(engine.record.ledger).timeline(links[0].record)
+    assert len(timeline.nodes[0].of("mac")) == _MOST_VALUES

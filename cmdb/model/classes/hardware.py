@@ -151,14 +151,22 @@ DEVICE = CIClass(
         Key("observer", KeyForm.OBSERVER),
         Key("instance_id", KeyForm.ATTRIBUTE, "instance_id", "serial", single=True),
         Key("bios_uuid", KeyForm.ATTRIBUTE, "bios_uuid", "uuid", single=True),
-        Key("system_serial", KeyForm.ATTRIBUTE, "system_serial", "serial", single=True),
-        Key("board_serial", KeyForm.ATTRIBUTE, "board_serial", "serial"),
-        Key("machine_id", KeyForm.ATTRIBUTE, "machine_id", "serial"),
+        Key(
+            "system_serial",
+            KeyForm.ATTRIBUTE,
+            "system_serial",
+            "serial",
+            single=True,
+            kin=("board_serial",),
+        ),
+        Key("board_serial", KeyForm.ATTRIBUTE, "board_serial", "serial", kin=("system_serial",)),
         Key("mac", KeyForm.MAC),
-        Key("fqdn", KeyForm.ATTRIBUTE, "fqdn", "fqdn", sole=False),
-        Key("name", KeyForm.NAME, "name", "name", sole=False, scoped=True),
+        # Belongs to what is installed, which can move to other hardware.
+        Key("machine_id", KeyForm.ATTRIBUTE, "machine_id", "serial"),
+        Key("local_mac", KeyForm.LOCAL_MAC, sole=False, scoped=True),
         Key("asset_tag", KeyForm.ATTRIBUTE, "asset_tag", "serial", sole=False),
-        # A scan that knows an address and nothing else speaks of whoever holds it now.
+        Key("name", KeyForm.NAME, "name", "name", sole=False),
+        # Who holds an address now is whom a scan sees there; see reconcile/sightings.py.
         Key("address", KeyForm.ADDRESS, sole=False, scoped=True),
     ),
 )
@@ -205,6 +213,7 @@ ENCLOSURE = CIClass(
     "A chassis that holds blades or modules",
     extends=DEVICE,
     symbol="enclosure",
+    houses=True,
 )
 
 CLASSES = (

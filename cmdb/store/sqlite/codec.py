@@ -6,7 +6,6 @@ import functools
 import hashlib
 import json
 import threading
-from array import array
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     import zstandard
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _LEVEL = 3
 _MAX_BODY_BYTES = 64 * 1024 * 1024
 _SHORTEST_DICTIONARY = 8
@@ -25,7 +23,8 @@ _SHORTEST_DICTIONARY = 8
 
 def to_micros(at: datetime) -> int:
     """Microseconds since 1970."""
-    return (at - _EPOCH) // _MICROSECOND
+    since = at - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def from_micros(micros: int) -> datetime:
@@ -33,11 +32,14 @@ def from_micros(micros: int) -> datetime:
     return _EPOCH + timedelta(microseconds=micros)
 
 
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False
+)
+
+
 def canonical(value: Json) -> bytes:
     """JSON that is the same for equal values: sorted keys, no spaces, UTF-8."""
-    return json.dumps(
-        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
-    ).encode("utf-8", "surrogatepass")
+    return _ENCODER.encode(value).encode("utf-8", "surrogatepass")
 
 
 def parse(body: bytes | str) -> Json:
@@ -95,31 +97,3 @@ def _dictionary(raw: bytes) -> zstandard.ZstdCompressionDict:
     import zstandard
 
     return zstandard.ZstdCompressionDict(raw, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
-
-
-def pack_releases(installed: dict[int, int]) -> bytes:
-    """Release ids ascending as differences, then their days; both little endian.
-
-    Args:
-        installed: Day of installation since 1970 by release id, 0 for unknown.
-    """
-    ids = sorted(installed)
-    steps = array("I", (b - a for a, b in zip([0, *ids], ids, strict=False)))
-    days = array("H", (min(installed[i], 65_535) for i in ids))
-    known = days.tobytes() if any(days) else b""
-    return len(ids).to_bytes(4, "little") + steps.tobytes() + known
-
-
-def unpack_releases(body: bytes) -> dict[int, int]:
-    """What pack_releases() packed; nothing for an empty body."""
-    if not body:
-        return {}
-    count = int.from_bytes(body[:4], "little")
-    steps, days = array("I"), array("H")
-    steps.frombytes(body[4 : 4 + 4 * count])
-    days.frombytes(body[4 + 4 * count :])
-    installed, current = {}, 0
-    for place, step in enumerate(steps):
-        current += step
-        installed[current] = days[place] if days else 0
-    return installed

@@ -3,25 +3,43 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cmdb.store.port import StoreError, StoreForeign, StoreFull, StoreUnavailable
 
-Migration = str
-"""One numbered step of a schema; its number is its place in the tuple, from 1."""
+Migration = str | Callable[[sqlite3.Connection], None]
+"""One numbered step of a schema; its number is its place in the tuple, from 1.
+
+Statements, or what does the work inside the transaction that is open.
+"""
 
 _BUSY_MS = 10_000
+_CACHE_KIB = 65_536
+_CHECKPOINT_PAGES = 8_000
+"""64 MB: pages that every transaction alters are copied back once and not each time."""
 
 
-@contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Turns an error of SQLite into one of the store's, naming the file."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise _translate(error, path) from error
+class translated:  # noqa: N801 - read as a word: with translated(path)
+    """Turns an error of SQLite into one of the store's, naming the file.
+
+    A class, because it is entered dozens of times for each report.
+    """
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        """Nothing to do yet."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        """Translates."""
+        if isinstance(error, sqlite3.Error):
+            raise _translate(error, self._path) from error
 
 
 def _translate(error: sqlite3.Error, path: Path) -> StoreError:
@@ -101,8 +119,33 @@ def _prepare(
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+    connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
+    apply_steps(connection, application_id, migrations)
+
+
+def apply_steps(
+    connection: sqlite3.Connection, application_id: int, migrations: Sequence[Migration]
+) -> None:
+    """Brings the schema up to date, each step in a transaction of its own."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
     for number, step in enumerate(migrations[version:], start=version + 1):
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {step} PRAGMA user_version={number};"
-            f" PRAGMA application_id={application_id}; COMMIT;"
-        )
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            _migrate(connection, step)
+            connection.execute(f"PRAGMA user_version={number}")
+            connection.execute(f"PRAGMA application_id={application_id}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def _migrate(connection: sqlite3.Connection, step: Migration) -> None:
+    if not isinstance(step, str):
+        step(connection)
+        return
+    # Not executescript(): it would commit what is open.
+    for statement in filter(str.strip, step.split(";")):
+        connection.execute(statement)

@@ -1,144 +1,190 @@
 """Sockets that someone talks to, and who listens there.
 
 A connection names an address and a port. Who that is follows from other assets' addresses and
-services, which come, go and move; so an edge ends at an endpoint, a CI of its own, and the
-endpoint is resolved anew whenever an asset with its address changes. Unresolved, it is shown as
-a service that nobody has looked at; resolved, it is hidden and read through.
+services, which come, go and move; so a relation ends at an endpoint, a CI of its own, and the
+endpoint is resolved anew whenever who is at its address changes. Unresolved, it is shown as a
+service that nobody has looked at; resolved, it is hidden and read through.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
+from cmdb.model.observation import Json
 from cmdb.store.port import AssetId
-from cmdb.store.sqlite import codec, rows
-from cmdb.store.sqlite.rows import Written
+from cmdb.store.sqlite import rows
+from cmdb.store.sqlite.bonds import Bonds
+from cmdb.store.sqlite.places import Address, Places
+from cmdb.store.sqlite.rows import Rows, Written
+from cmdb.store.sqlite.talkers import Talkers
 
 Socket = tuple[str, str, str, int]
 """Scope, address, protocol, port."""
+_CACHED = 200_000
+_NEVER = 2**62
+"""Later than all that is seen, in microseconds."""
 
 
 class Endpoints:
-    """The endpoint table."""
+    """The endpoint table, and the CIs that stand for sockets nobody has looked at."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, places: Places, bonds: Bonds, written: Rows
+    ) -> None:
         self._db = connection
+        self._places = places
+        self._bonds = bonds
+        self._rows = written
+        self._talkers = Talkers(connection)
+        self._known: dict[Socket, AssetId] = {}
+        self._unresolved: set[int] | None = None
+        self._told: dict[int, tuple[int, int]] = {}
+        self._lost: set[int] = set()
 
     def at(self, socket: Socket, seen: datetime, *, demo: bool) -> AssetId:
         """The endpoint of a socket; makes and resolves it when it is new."""
+        known = self._known.get(socket)
+        if known is None:
+            row = self._db.execute(
+                "SELECT asset FROM endpoint WHERE scope=? AND address=? AND protocol=? AND port=?",
+                socket,
+            ).fetchone()
+            known = AssetId(row[0]) if row else self._make(socket, seen, demo=demo)
+            if len(self._known) >= _CACHED:
+                self._known.clear()
+            self._known[socket] = known
+        return known
+
+    def _make(self, socket: Socket, seen: datetime, *, demo: bool) -> AssetId:
         scope, address, protocol, port = socket
-        row = self._db.execute(
-            "SELECT asset FROM endpoint WHERE scope=? AND address=? AND protocol=? AND port=?",
-            socket,
-        ).fetchone()
-        if row:
-            return AssetId(row[0])
-        written = Written(
-            "Service",
-            "present",
-            scope,
-            {"name": _label(address, port), "address": address, "protocol": protocol, "port": port},
-            seen,
-            seen,
-            (),
-            demo,
-        )
-        cursor = self._db.execute("INSERT INTO asset_id DEFAULT VALUES")
-        asset = AssetId(int(cursor.lastrowid or 0))
-        rows.write(self._db, asset, written, 1)
+        attributes: dict[str, Json] = {
+            "name": _label(address, port),
+            "address": address,
+            "protocol": protocol,
+            "port": port,
+        }
+        written = Written("Service", "present", scope, attributes, seen, seen, (), demo)
+        asset = self._rows.numbers.next()
+        self._rows.write(asset, written, 1)
         rows.write_words(self._db, asset, written, (address,))
         self._db.execute(
             "INSERT INTO endpoint (asset, scope, address, protocol, port) VALUES (?, ?, ?, ?, ?)",
             (asset, *socket),
         )
-        self._resolve([asset])
+        self._open().add(asset)
+        self._resolve(asset, *socket)
         return asset
 
-    def of(self, asset: AssetId) -> list[int]:
-        """Endpoints that an asset, or a part of it, talks to."""
-        found = self._db.execute(
-            "SELECT target FROM relation WHERE owner=? AND target IN (SELECT asset FROM endpoint)",
-            (asset,),
-        )
-        return [row[0] for row in found]
+    def _open(self) -> set[int]:
+        """Endpoints that nobody is known to listen at."""
+        if self._unresolved is None:
+            found = self._db.execute("SELECT asset FROM endpoint WHERE resolved IS NULL")
+            self._unresolved = {row[0] for row in found}
+        return self._unresolved
 
-    def moved(self, addresses: Iterable[tuple[str, str]]) -> None:
-        """Resolves the endpoints at these addresses (scope, address) again."""
-        for scope, address in sorted(set(addresses)):
-            found = self._db.execute(
-                "SELECT asset FROM endpoint WHERE scope=? AND address=?", (scope, address)
-            ).fetchall()
-            self._resolve([AssetId(row[0]) for row in found])
-
-    def _resolve(self, endpoints: Iterable[AssetId]) -> None:
+    def used(self, endpoints: Iterable[int], first: int | None, last: int) -> None:
+        """They are used by one who was first seen at `first`, and were seen at `last`."""
+        open_ = self._open()
         for endpoint in endpoints:
-            scope, address, protocol, port = self._db.execute(
-                "SELECT scope, address, protocol, port FROM endpoint WHERE asset=?", (endpoint,)
-            ).fetchone()
-            # Two that claim one address: the one seen there last. Ids settle nothing: they
-            # depend on the order of arrival.
-            holder = self._db.execute(
-                "SELECT asset FROM address WHERE scope=? AND address=?"
-                " ORDER BY at DESC, witness, asset",
-                (scope, address),
-            ).fetchone()
-            target = None
-            if holder:
-                service = self._db.execute(
-                    "SELECT id FROM asset WHERE parent=? AND local=?",
-                    (holder[0], f"{protocol}/{port}"),
-                ).fetchone()
-                target = service[0] if service else holder[0]
-            self._db.execute(
-                "UPDATE endpoint SET resolved=? WHERE asset=? AND resolved IS NOT ?",
-                (target, endpoint, target),
-            )
-            self._db.execute(
-                "UPDATE asset SET hidden=? WHERE id=?", (int(target is not None), endpoint)
-            )
-
-    def settle(self, endpoints: Iterable[int]) -> None:
-        """Takes out those that no relation ends at any more; the others were seen when told of."""
-        for endpoint in sorted(set(endpoints)):
-            used = self._db.execute(
-                "SELECT 1 FROM relation WHERE target=? LIMIT 1", (endpoint,)
-            ).fetchone()
-            gone = (
-                not used
-                and self._db.execute(
-                    "DELETE FROM endpoint WHERE asset=? RETURNING asset", (endpoint,)
-                ).fetchone()
-            )
-            if gone:
-                self._db.execute("DELETE FROM asset WHERE id=?", (endpoint,))
-                self._db.execute("DELETE FROM words WHERE rowid=?", (endpoint,))
-            elif used:
-                self._db.execute(
-                    "UPDATE asset SET (first_seen, last_seen) ="
-                    " (SELECT min(at), max(at) FROM relation WHERE target=?1) WHERE id=?1",
-                    (endpoint,),
+            if endpoint in open_:
+                known = self._told.get(endpoint)
+                since = _NEVER if first is None else first
+                self._told[endpoint] = (
+                    (min(known[0], since), max(known[1], last)) if known else (since, last)
                 )
 
+    def lost(self, endpoints: Iterable[int]) -> None:
+        """They may have lost a user, or were seen less lately than was thought."""
+        self._lost.update(endpoints)
 
-def seen_at(db: sqlite3.Connection, asset: AssetId) -> list[tuple[str, str]]:
-    """Scopes and addresses at which an asset is."""
-    return db.execute("SELECT scope, address FROM address WHERE asset=?", (asset,)).fetchall()
+    def moved(self, addresses: Iterable[Address]) -> None:
+        """Resolves the endpoints at these addresses again."""
+        for scope, address in sorted(set(addresses)):
+            found = self._db.execute(
+                "SELECT asset, protocol, port FROM endpoint WHERE scope=? AND address=?",
+                (scope, address),
+            ).fetchall()
+            for asset, protocol, port in found:
+                self._resolve(asset, scope, address, protocol, port)
 
+    def _resolve(self, endpoint: int, scope: str, address: str, protocol: str, port: int) -> None:
+        holder = self._places.holder(scope, address)
+        target = holder
+        if holder is not None:
+            service = self._db.execute(
+                "SELECT id FROM asset WHERE parent=? AND local=?", (holder, f"{protocol}/{port}")
+            ).fetchone()
+            target = service[0] if service else holder
+        before = endpoint not in self._open()
+        self._db.execute(
+            "UPDATE endpoint SET resolved=? WHERE asset=? AND resolved IS NOT ?",
+            (target, endpoint, target),
+        )
+        if before is (target is not None):
+            return
+        self._db.execute(
+            "UPDATE asset SET hidden=? WHERE id=?", (int(target is not None), endpoint)
+        )
+        if target is None:
+            self._open().add(endpoint)
+            self._lost.add(endpoint)
+        else:
+            self._open().discard(endpoint)
 
-def replace_addresses(
-    db: sqlite3.Connection, asset: AssetId, addresses: Iterable[tuple[str, str, datetime, str]]
-) -> None:
-    """Makes these the addresses of an asset."""
-    db.execute("DELETE FROM address WHERE asset=?", (asset,))
-    db.executemany(
-        "INSERT OR REPLACE INTO address VALUES (?, ?, ?, ?, ?)",
-        [
-            (scope, address, asset, codec.to_micros(at), witness)
-            for scope, address, at, witness in addresses
-        ],
-    )
+    def settle(self) -> None:
+        """Takes out those that nobody uses any more; notes when the others were seen."""
+        if self._lost:
+            users = self._talkers.of(sorted(self._lost))
+            for endpoint in sorted(self._lost):
+                self._weigh(endpoint, users.get(endpoint, ()))
+        self._db.executemany(
+            "UPDATE asset SET first_seen=min(first_seen, ?), last_seen=max(last_seen, ?)"
+            " WHERE id=?",
+            [(*seen, endpoint) for endpoint, seen in sorted(self._told.items())],
+        )
+        self._told, self._lost = {}, set()
+
+    def _weigh(self, endpoint: int, users: Collection[int]) -> None:
+        if not users:
+            self._remove(endpoint)
+            self._told.pop(endpoint, None)
+        elif endpoint in self._open():
+            last = max(
+                bond.at
+                for user in users
+                for bond in self._bonds.of(user)
+                if bond.target == endpoint
+            )
+            marks = ",".join(map(str, users))
+            first = self._db.execute(
+                f"SELECT min(first_seen) FROM asset WHERE id IN ({marks})"
+            ).fetchone()[0]
+            self._db.execute(
+                "UPDATE asset SET first_seen=?, last_seen=? WHERE id=?", (first, last, endpoint)
+            )
+
+    def _remove(self, endpoint: int) -> None:
+        gone = self._db.execute(
+            "DELETE FROM endpoint WHERE asset=? RETURNING scope, address, protocol, port",
+            (endpoint,),
+        ).fetchall()
+        if gone:
+            self._known.pop(gone[0], None)
+            self._open().discard(endpoint)
+            self._db.execute("DELETE FROM asset WHERE id=?", (endpoint,))
+            self._db.execute("DELETE FROM words WHERE rowid=?", (endpoint,))
+
+    def users(self, endpoints: Iterable[int]) -> dict[int, list[int]]:
+        """Assets that use these endpoints."""
+        return self._talkers.of(sorted(endpoints))
+
+    def forget(self) -> None:
+        """Drops what a rolled-back transaction, or another writer, may have altered."""
+        self._known.clear()
+        self._unresolved = None
+        self._told, self._lost = {}, set()
 
 
 def _label(address: str, port: int) -> str:

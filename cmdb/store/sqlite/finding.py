@@ -26,7 +26,7 @@ def by_id(db: sqlite3.Connection, asset: AssetId) -> AssetRow | None:
     row = db.execute(rows.SELECT + "WHERE a.id=?", (alias[0] if alias else asset,)).fetchone()
     if row is None:
         return None
-    found = rows.read(row)
+    found = rows.read(db, row)
     olds = db.execute("SELECT old FROM alias WHERE new=? ORDER BY old", (found.id,)).fetchall()
     if not olds:
         return found
@@ -46,7 +46,7 @@ def by_name(db: sqlite3.Connection, text: str) -> AssetRow:
     ).fetchall()
     whole = [row for row in named if row[4] is None] or named
     if len(whole) == 1:
-        return by_id(db, AssetId(whole[0][0])) or rows.read(whole[0])
+        return by_id(db, AssetId(whole[0][0])) or rows.read(db, whole[0])
     if not whole:
         raise UnknownAsset(f"no asset is called {text!r}; 'stocktake assets {text}' searches")
     shown = ", ".join(f"ci-{row[0]} ({row[1]}, {row[5]})" for row in whole[:_SHOWN_CANDIDATES])
@@ -107,7 +107,7 @@ class _Order:
 def _rows(db: sqlite3.Connection, ids: list[int]) -> Iterator[AssetRow]:
     marks = ",".join("?" * len(ids))
     found = {row[0]: row for row in db.execute(f"{rows.SELECT} WHERE a.id IN ({marks})", ids)}
-    return (rows.read(found[asset]) for asset in ids)
+    return (rows.read(db, found[asset]) for asset in ids)
 
 
 def _where(search: Search) -> tuple[str, list[object]]:
@@ -125,8 +125,14 @@ def _where(search: Search) -> tuple[str, list[object]]:
         clauses.append(f"a.{column}=?")
         values.append(wanted)
     if words := _match(search.text):
-        clauses.append("a.id IN (SELECT rowid FROM words WHERE words MATCH ?)")
-        values.append(words)
+        found = "a.id IN (SELECT rowid FROM words WHERE words MATCH ?)"
+        if search.cls or search.parts:
+            phrases = "a.phrase IN (SELECT rowid FROM phrases WHERE phrases MATCH ?)"
+            clauses.append(f"({found} OR {phrases})")
+            values += [words, words]
+        else:
+            clauses.append(found)
+            values.append(words)
     return " AND ".join(clauses), values
 
 

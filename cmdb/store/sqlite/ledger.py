@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cmdb.model.observation import (
     Decision,
-    Json,
+    ProgramColumns,
     Programs,
     RecordKey,
     RunEvent,
@@ -23,79 +23,62 @@ from cmdb.store.port import (
     LinkRow,
     RecordId,
     RecordRow,
+    RunRow,
     StoredSection,
+    StoredTimeline,
 )
-from cmdb.store.sqlite import codec
+from cmdb.store.sqlite import codec, packed
+from cmdb.store.sqlite.bodies import Bodies
 from cmdb.store.sqlite.connection import translated
+from cmdb.store.sqlite.identifiers import Identifiers
 from cmdb.store.sqlite.names import Names
 from cmdb.store.sqlite.programs import ProgramIndex, describe, described_days
-from cmdb.store.sqlite.sections import Sections
+from cmdb.store.sqlite.records import Records
+from cmdb.store.sqlite.runs import Runs
+from cmdb.store.sqlite.sections import Sections, Shared
+from cmdb.store.sqlite.stretches import Stretches
+from cmdb.store.sqlite.timelines import Timelines
 from cmdb.store.sqlite.transaction import Transaction
-
-_RECORD = """SELECT r.id, s.kind, s.instance, c.name, r.native_key, r.first_at, n.at, n.full_at
-  FROM record r JOIN source s ON s.id = r.source JOIN scope c ON c.id = r.scope
-  JOIN seen n ON n.record = r.id """
-_LINK = "SELECT record, asset, rule, evidence, since, decided_at, ended_at FROM link "
 
 
 class SqliteLedger:
     """See cmdb.store.port.Ledger."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, tx: Transaction) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, tx: Transaction, bodies: Bodies
+    ) -> None:
         self._db = connection
         self._path = path
         self._tx = tx
         self._names = Names(connection)
         self._programs = ProgramIndex(connection)
-        self._sections = Sections(connection, path, tx, self._programs)
+        self._records = Records(connection, self._names, tx)
+        self._identifiers = Identifiers(connection)
+        self._stretches = Stretches(connection, tx)
+        self._timelines = Timelines(connection, bodies)
+        self._runs = Runs(connection, self._names, tx)
+        self._sections = Sections(
+            Shared(connection, path, tx, self._records, self._programs, bodies)
+        )
 
     # Records
 
     def record(self, key: RecordKey) -> RecordRow | None:
         """See the port."""
         with translated(self._path):
-            row = self._db.execute(
-                _RECORD + "WHERE s.kind=? AND s.instance=? AND c.name=? AND r.native_key=?",
-                (key.source.kind, key.source.instance, key.scope, key.native_key),
-            ).fetchone()
-        return _record(row) if row else None
+            return self._records.find(key)
 
     def heard(self, key: RecordKey, observed_at: datetime, *, full: bool) -> RecordRow:
         """See the port."""
-        at = codec.to_micros(observed_at)
-        full_at = at if full else None
         with translated(self._path):
-            before = self.record(key)
-            if before is None:
-                return self._make(key, observed_at, full_at)
-            self._db.execute(
-                "UPDATE seen SET at=max(at, ?1), full_at=CASE WHEN ?2 IS NULL THEN full_at"
-                " ELSE max(coalesce(full_at, ?2), ?2) END WHERE record=?3",
-                (at, full_at, before.id),
-            )
-            if observed_at < before.first_at:
-                self._db.execute("UPDATE record SET first_at=? WHERE id=?", (at, before.id))
-        return before
-
-    def _make(self, key: RecordKey, observed_at: datetime, full_at: int | None) -> RecordRow:
-        at = codec.to_micros(observed_at)
-        cursor = self._db.execute(
-            "INSERT INTO record (source, scope, native_key, first_at) VALUES (?, ?, ?, ?)",
-            (self._names.source(key.source), self._names.scope(key.scope), key.native_key, at),
-        )
-        record = RecordId(int(cursor.lastrowid or 0))
-        self._db.execute("INSERT INTO seen VALUES (?, ?, ?)", (record, at, full_at))
-        return RecordRow(record, key, observed_at, observed_at, None)
+            return self._records.heard(key, observed_at, full=full)
 
     def records(self, ids: Iterable[RecordId]) -> dict[RecordId, RecordRow]:
         """See the port."""
-        found = {}
+        found: dict[RecordId, RecordRow] = {}
         with translated(self._path):
             for chunk in _chunks(sorted(set(ids))):
-                marks = ",".join("?" * len(chunk))
-                for row in self._db.execute(_RECORD + f"WHERE r.id IN ({marks})", chunk):
-                    record = _record(row)
-                    found[record.id] = record
+                found.update((row.id, row) for row in self._records.some(chunk))
         return found
 
     def count(self) -> int:
@@ -112,11 +95,17 @@ class SqliteLedger:
     def all_records(self) -> Iterator[RecordRow]:
         """See the port."""
         with translated(self._path):
-            order = "ORDER BY s.kind, s.instance, c.name, r.native_key"
-            for row in self._db.execute(_RECORD + order):
-                yield _record(row)
+            yield from self._records.every()
 
     # Sections
+
+    def kinds(self, record: RecordId) -> frozenset[SectionKind]:
+        """See the port."""
+        return self._sections.kinds(record)
+
+    def section(self, record: RecordId, kind: SectionKind) -> StoredSection | None:
+        """See the port."""
+        return self._sections.section(record, kind)
 
     def sections(self, record: RecordId) -> dict[SectionKind, StoredSection]:
         """See the port."""
@@ -143,116 +132,117 @@ class SqliteLedger:
     def identifiers(self, record: RecordId) -> frozenset[Identifier]:
         """See the port."""
         with translated(self._path):
-            rows = self._db.execute("SELECT hash FROM identifier WHERE record=?", (record,))
-            return frozenset(Identifier(row[0]) for row in rows)
+            return self._identifiers.of(record)
 
     def set_identifiers(self, record: RecordId, identifiers: frozenset[Identifier]) -> None:
         """See the port."""
-        before = self.identifiers(record)
         with translated(self._path):
-            self._db.executemany(
-                "DELETE FROM identifier WHERE hash=? AND record=?",
-                [(gone, record) for gone in before - identifiers],
-            )
-            self._db.executemany(
-                "INSERT OR IGNORE INTO identifier VALUES (?, ?)",
-                [(new, record) for new in sorted(identifiers - before)],
-            )
+            self._identifiers.replace(record, identifiers)
 
     def holders(self, identifier: Identifier, limit: int) -> tuple[RecordId, ...]:
         """See the port."""
         with translated(self._path):
-            rows = self._db.execute(
-                "SELECT record FROM identifier WHERE hash=? ORDER BY record LIMIT ?",
-                (identifier, limit),
-            )
-            return tuple(RecordId(row[0]) for row in rows)
+            return self._identifiers.holders(identifier, limit)
+
+    def common(self, least: int) -> Iterator[tuple[Identifier, int, RecordId]]:
+        """See the port."""
+        with translated(self._path):
+            yield from self._identifiers.common(least)
 
     def links(self, records: Iterable[RecordId]) -> dict[RecordId, LinkRow]:
         """See the port."""
-        found = {}
         with translated(self._path):
-            for chunk in _chunks(sorted(set(records))):
-                marks = ",".join("?" * len(chunk))
-                for row in self._db.execute(
-                    _LINK + f"WHERE ended_tx IS NULL AND record IN ({marks})", chunk
-                ):
-                    link = _link(row)
-                    found[link.record] = link
-        return found
+            return self._stretches.current(records)
+
+    def stretches(self, records: Iterable[RecordId]) -> dict[RecordId, tuple[LinkRow, ...]]:
+        """See the port."""
+        with translated(self._path):
+            return self._stretches.believed(records)
 
     def linked(self, asset: AssetId) -> tuple[LinkRow, ...]:
         """See the port."""
         with translated(self._path):
-            rows = self._db.execute(
-                _LINK + "WHERE ended_tx IS NULL AND asset=? ORDER BY id", (asset,)
-            )
-            return tuple(_link(row) for row in rows)
+            return self._stretches.linked(asset)
+
+    def twins(self) -> tuple[LinkRow, ...]:
+        """See the port."""
+        with translated(self._path):
+            return self._stretches.twins()
 
     def link_history(self, record: RecordId) -> tuple[LinkRow, ...]:
         """See the port."""
         with translated(self._path):
-            rows = self._db.execute(_LINK + "WHERE record=? ORDER BY id", (record,))
-            return tuple(_link(row) for row in rows)
+            return self._stretches.history(record)
 
-    def set_link(self, link: LinkRow) -> None:
+    def set_stretches(self, record: RecordId, links: Sequence[LinkRow]) -> None:
         """See the port."""
-        evidence = codec.canonical(link.evidence)
-        decided = codec.to_micros(link.decided_at)
         with translated(self._path):
-            self._db.execute(
-                "UPDATE link SET ended_tx=?, ended_at=? WHERE record=? AND ended_tx IS NULL",
-                (self._tx.id, decided, link.record),
-            )
-            self._db.execute(
-                "INSERT INTO link (record, asset, rule, evidence, since, tx, decided_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    link.record,
-                    link.asset,
-                    link.rule,
-                    codec.compress(evidence),
-                    codec.to_micros(link.since),
-                    self._tx.id,
-                    decided,
-                ),
-            )
+            self._stretches.replace(record, links)
+
+    def timeline(self, record: RecordId) -> StoredTimeline:
+        """See the port."""
+        with translated(self._path):
+            return self._timelines.read(record)
+
+    def put_timeline(self, record: RecordId, body: bytes | None, last: int) -> None:
+        """See the port."""
+        with translated(self._path):
+            if body is None:
+                self._timelines.extend(record, last)
+            else:
+                self._timelines.write(record, body, last)
+
+    def without_timeline(self, limit: int) -> tuple[RecordId, ...]:
+        """See the port."""
+        with translated(self._path):
+            return self._timelines.missing(limit)
+
+    def watch(self, records: Iterable[RecordId]) -> None:
+        """See the port."""
+        with translated(self._path):
+            self._timelines.watch(records)
+
+    def anchor(self, name: str) -> AssetId | None:
+        """See the port."""
+        with translated(self._path):
+            return self._timelines.anchor(name)
+
+    def set_anchor(self, name: str, asset: AssetId) -> None:
+        """See the port."""
+        with translated(self._path):
+            self._timelines.set_anchor(name, asset)
 
     # Runs, decisions, programs
 
+    def records_of(self, source: Source, scope: str) -> tuple[RecordId, ...]:
+        """See the port."""
+        with translated(self._path):
+            rows = self._db.execute(
+                "SELECT id FROM record WHERE source=(SELECT id FROM source WHERE kind=?"
+                " AND instance=?) AND scope=(SELECT id FROM scope WHERE name=?) ORDER BY id",
+                (source.kind, source.instance, scope),
+            )
+            return tuple(RecordId(row[0]) for row in rows)
+
     def add_run(self, event: RunEvent) -> None:
         """See the port."""
-        body = codec.canonical(
-            {"all": event.covers_all, "prefixes": list(event.prefixes), "reason": event.reason}
-        )
         with translated(self._path):
-            self._db.execute(
-                "INSERT INTO run (run, source, scope, event, state, body, at, tx)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    event.run,
-                    self._names.source(event.source),
-                    self._names.scope(event.scope),
-                    event.event,
-                    event.state,
-                    body.decode(),
-                    codec.to_micros(event.at),
-                    self._tx.id,
-                ),
-            )
+            self._runs.add(event)
+
+    def complete_runs(self, source: Source, scope: str, after: datetime) -> tuple[RunRow, ...]:
+        """See the port."""
+        with translated(self._path):
+            return self._runs.complete(source, scope, after)
 
     def add_decision(self, decision: Decision) -> None:
         """See the port."""
-        records: list[Json] = [
-            [key.source.kind, key.source.instance, key.scope, key.native_key]
-            for key in decision.records
-        ]
-        body = codec.canonical({"records": records, "by": decision.by, "note": decision.note})
         with translated(self._path):
-            self._db.execute(
-                "INSERT INTO decision (act, body, at, tx) VALUES (?, ?, ?, ?)",
-                (decision.act, body.decode(), codec.to_micros(decision.at), self._tx.id),
-            )
+            self._runs.decide(decision)
+
+    def decisions(self) -> tuple[tuple[int, Decision], ...]:
+        """See the port."""
+        with translated(self._path):
+            return self._runs.decisions()
 
     def set_aside(self, sequence: int, origin: str, reason: str, body: bytes) -> None:
         """See the port."""
@@ -272,26 +262,23 @@ class SqliteLedger:
                 )
             )
 
-    def intern(self, programs: Sequence[Programs]) -> bytes:
+    def intern(self, programs: Sequence[Programs | ProgramColumns]) -> bytes:
         """See the port."""
         with translated(self._path):
-            return self._programs.intern(programs)
+            return self._programs.releases.intern(programs)
 
     def difference(
         self, before: bytes, after: bytes
     ) -> tuple[tuple[Installed, ...], tuple[Installed, ...]]:
         """See the port."""
-        old, new = codec.unpack_releases(before), codec.unpack_releases(after)
+        delta = packed.difference_of(before, after)
         with translated(self._path):
-            return (
-                describe(self._db, new.keys() - old.keys()),
-                describe(self._db, old.keys() - new.keys()),
-            )
+            return describe(self._db, delta.come.tolist()), describe(self._db, delta.gone.tolist())
 
-    def unpack(self, packed: bytes) -> tuple[tuple[Installed, int], ...]:
+    def unpack(self, body: bytes) -> tuple[tuple[Installed, int], ...]:
         """See the port."""
         with translated(self._path):
-            return described_days(self._db, codec.unpack_releases(packed))
+            return described_days(self._db, *packed.unpack(body))
 
     def erase_scope(self, scope: str) -> int:
         """See the port."""
@@ -308,9 +295,10 @@ class SqliteLedger:
 
     def _erase(self, record: RecordId) -> None:
         self._sections.erase(record)
-        for table in ("identifier", "link", "seen"):
-            self._db.execute(f"DELETE FROM {table} WHERE record=?", (record,))
-        self._db.execute("DELETE FROM record WHERE id=?", (record,))
+        self._identifiers.replace(record, frozenset())
+        self._stretches.erase(record)
+        self._timelines.erase(record)
+        self._records.erase(record)
 
     def applied(self) -> int:
         """See the port."""
@@ -323,35 +311,20 @@ class SqliteLedger:
         with translated(self._path):
             self._db.execute("INSERT OR REPLACE INTO meta VALUES ('applied', ?)", (str(sequence),))
 
+    def settle(self) -> None:
+        """Called before a transaction is committed."""
+        with translated(self._path):
+            self._records.flush()
+            self._sections.settle()
+            self._programs.settle()
+
     def forget(self) -> None:
         """Drops what was remembered of a transaction that was rolled back."""
+        self._records.forget()
         self._sections.forget()
         self._names.forget()
         self._programs.forget()
-
-
-def _record(row: tuple[int, str, str, str, str, int, int, int | None]) -> RecordRow:
-    record, kind, instance, scope, native_key, first_at, seen_at, full_at = row
-    return RecordRow(
-        RecordId(record),
-        RecordKey(Source(kind, instance), scope, native_key),
-        codec.from_micros(first_at),
-        codec.from_micros(seen_at),
-        None if full_at is None else codec.from_micros(full_at),
-    )
-
-
-def _link(row: tuple[int, int, str, bytes, int, int, int | None]) -> LinkRow:
-    record, asset, rule, evidence, since, decided_at, ended_at = row
-    return LinkRow(
-        RecordId(record),
-        AssetId(asset),
-        rule,
-        codec.parse(codec.decompress(evidence)),
-        codec.from_micros(since),
-        codec.from_micros(decided_at),
-        None if ended_at is None else codec.from_micros(ended_at),
-    )
+        self._identifiers.forget()
 
 
 def _chunks(ids: Sequence[RecordId], size: int = 500) -> Iterator[Sequence[RecordId]]:

@@ -1,125 +1,128 @@
-"""Titles and releases, interned once, and which record has which installed.
+"""Which record has which release installed: tiles, and what they do not know yet.
 
-A tile is one row per title and block of 2,048 records: pairs of record offset and release id,
-ascending, little endian, so that "who has this title" reads one row per block.
+Records are indexed in blocks. The records of a block that is not full yet are read from their
+own sections; a block is written once the next one begins, and again when much of it changed. What
+changed since a block was written waits in the table `pend`, which names the version that became
+past: its patch tells what came and went.
 """
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
-from array import array
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
-from cmdb.model.observation import Programs
+from cmdb.model.observation import SectionKind
 from cmdb.store.port import Installed, RecordId
-from cmdb.store.sqlite import codec
+from cmdb.store.sqlite import packed, tiles
+from cmdb.store.sqlite.bodies import opened
+from cmdb.store.sqlite.packed import Days, Ids
+from cmdb.store.sqlite.releases import Releases
+from cmdb.store.sqlite.tiles import BLOCK_BITS, Kind
 
-_BLOCK = 2_048
+BITS = BLOCK_BITS[Kind.PROGRAMS]
 _CHUNK = 500
-_CACHED = 200_000
-"""Release ids kept in memory, about 20 MB."""
+_SEAL_AFTER = 4 << BITS
+"""Changes that wait for one block before it is written again."""
+_SEALED = "programs_sealed"
+_SECTION = SectionKind.PROGRAMS.value
 
 
 class ProgramIndex:
-    """Interns releases and keeps the tiles."""
+    """The writing side."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
-        self._releases: dict[int, int] = {}
-        self._titles: dict[int, int] = {}
+        self._waiting: Counter[int] | None = None
+        self._newest = 0
+        self._untold: set[int] = set()
+        self.releases = Releases(connection)
 
-    def intern(self, programs: Sequence[Programs]) -> bytes:
-        """Packs the release ids of all entries; makes those that are new."""
-        installed: dict[int, int] = {}
-        for system in programs:
-            days = system.installed_days or (0,) * len(system.entries)
-            for entry, day in zip(system.entries, days, strict=True):
-                installed[self._release(system.package_system, entry)] = day
-        return codec.pack_releases(installed)
+    def changed(self, record: RecordId, version: int, *, told: bool) -> None:
+        """A record's programs changed.
 
-    def _release(self, system: str, entry: str) -> int:
-        key = _hash(system, entry)
-        known = self._releases.get(key)
-        if known is None:
-            if len(self._releases) >= _CACHED:
-                self._releases.clear()
-            row = self._db.execute("SELECT id FROM release WHERE hash=?", (key,)).fetchone()
-            known = row[0] if row else self._make(key, system, entry)
-            self._releases[key] = known
-        return known
-
-    def _make(self, key: int, system: str, entry: str) -> int:
-        name, version, architecture, publisher = (*entry.split("\t"), "", "", "", "")[:4]
-        self._db.execute(
-            "INSERT OR IGNORE INTO title (system, name, publisher) VALUES (?, ?, ?)",
-            (system, name, publisher),
-        )
-        title = self._db.execute(
-            "SELECT id FROM title WHERE system=? AND name=? AND publisher=?",
-            (system, name, publisher),
-        ).fetchone()[0]
-        cursor = self._db.execute(
-            "INSERT INTO release (hash, title, version, architecture) VALUES (?, ?, ?, ?)",
-            (key, title, version, architecture),
-        )
-        return int(cursor.lastrowid or 0)
-
-    def index(self, record: RecordId, before: bytes, after: bytes) -> None:
-        """Moves the record's entries in the tiles from one packed set to another."""
-        old, new = codec.unpack_releases(before), codec.unpack_releases(after)
-        changes: dict[int, tuple[set[int], set[int]]] = defaultdict(lambda: (set(), set()))
-        for title, release in self._with_titles(old.keys() - new.keys()):
-            changes[title][0].add(release)
-        for title, release in self._with_titles(new.keys() - old.keys()):
-            changes[title][1].add(release)
-        for title, (gone, come) in sorted(changes.items()):
-            self._change_tile(title, record, gone, come)
-
-    def _with_titles(self, releases: Iterable[int]) -> Iterator[tuple[int, int]]:
-        for release in sorted(releases):
-            title = self._titles.get(release)
-            if title is None:
-                title = self._db.execute(
-                    "SELECT title FROM release WHERE id=?", (release,)
-                ).fetchone()[0]
-                if len(self._titles) >= _CACHED:
-                    self._titles.clear()
-                self._titles[release] = title
-            yield title, release
-
-    def _change_tile(self, title: int, record: int, gone: set[int], come: set[int]) -> None:
-        block, offset = divmod(record, _BLOCK)
-        row = self._db.execute(
-            "SELECT body FROM tile WHERE title=? AND block=?", (title, block)
-        ).fetchone()
-        pairs = set(_pairs(row[0])) if row else set()
-        pairs -= {(offset, release) for release in gone}
-        pairs |= {(offset, release) for release in come}
-        if not pairs:
-            self._db.execute("DELETE FROM tile WHERE title=? AND block=?", (title, block))
+        Args:
+            record: The record.
+            version: The one that became past, 0 for none.
+            told: Whether the patch of that version tells what came and went.
+        """
+        self._newest = max(self._newest, record)
+        block = record >> BITS
+        if block >= sealed(self._db):
             return
-        flat = array("I", (number for pair in sorted(pairs) for number in pair))
+        if told:
+            self._db.execute("INSERT INTO pend (record, version) VALUES (?, ?)", (record, version))
+            self._counts()[block] += 1
+        else:
+            self._untold.add(block)
+
+    def settle(self) -> None:
+        """Writes at most one block, and those that nothing tells the changes of."""
+        for block in sorted(self._untold):
+            self.seal(block)
+        self._untold.clear()
+        upto = sealed(self._db)
+        if self._newest >> BITS > upto:
+            self.seal(upto)
+            return
+        if self._waiting:
+            block, count = self._waiting.most_common(1)[0]
+            if count > _SEAL_AFTER:
+                self.seal(block)
+
+    def seal(self, block: int) -> None:
+        """Writes a block from the sections of its records."""
+        first, last = block << BITS, (block + 1 << BITS) - 1
+        owned = ((record, ids) for record, _, ids in sections(self._db, first, last))
+        tiles.write_block(self._db, Kind.PROGRAMS, block, owned)
+        self._db.execute("DELETE FROM pend WHERE record BETWEEN ? AND ?", (first, last))
         self._db.execute(
-            "INSERT OR REPLACE INTO tile VALUES (?, ?, ?)", (title, block, flat.tobytes())
+            "INSERT OR REPLACE INTO meta VALUES (?, ?)",
+            (_SEALED, str(max(sealed(self._db), block + 1))),
         )
+        self._db.execute(
+            "INSERT OR REPLACE INTO meta VALUES ('programs_epoch', ?)", (str(epoch(self._db) + 1),)
+        )
+        self._counts().pop(block, None)
+
+    def _counts(self) -> Counter[int]:
+        if self._waiting is None:
+            self._waiting = Counter(
+                dict(self._db.execute(f"SELECT record >> {BITS}, count(*) FROM pend GROUP BY 1"))
+            )
+        return self._waiting
 
     def forget(self) -> None:
-        """Drops ids that a rolled-back transaction may have made."""
-        self._releases.clear()
-        self._titles.clear()
+        """Drops what a rolled-back transaction, or another writer, may have changed."""
+        self.releases.forget()
+        self._waiting = None
+        self._untold.clear()
 
 
-def holders(connection: sqlite3.Connection, title: int) -> dict[int, set[int]]:
-    """Release ids of a title by record."""
-    found: dict[int, set[int]] = defaultdict(set)
-    for block, body in connection.execute(
-        "SELECT block, body FROM tile WHERE title=? ORDER BY block", (title,)
-    ):
-        for offset, release in _pairs(body):
-            found[block * _BLOCK + offset].add(release)
-    return dict(found)
+def sealed(db: sqlite3.Connection) -> int:
+    """Blocks that are written."""
+    return _meta(db, _SEALED)
+
+
+def epoch(db: sqlite3.Connection) -> int:
+    """Grows whenever a block is written."""
+    return _meta(db, "programs_epoch")
+
+
+def _meta(db: sqlite3.Connection, key: str) -> int:
+    row = db.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def sections(db: sqlite3.Connection, first: int, last: int) -> Iterator[tuple[int, int, Ids]]:
+    """Record, version and release ids of the programs sections of a range of records."""
+    rows = db.execute(
+        f"SELECT r.id, s.version, s.body FROM record r CROSS JOIN section s"
+        f" ON s.id = r.id * 16 + {_SECTION} WHERE r.id BETWEEN ? AND ?",
+        (first, last),
+    )
+    for record, version, body in rows:
+        yield record, version, packed.unpack(opened(db, body))[0]
 
 
 def describe(connection: sqlite3.Connection, releases: Iterable[int]) -> tuple[Installed, ...]:
@@ -128,11 +131,12 @@ def describe(connection: sqlite3.Connection, releases: Iterable[int]) -> tuple[I
 
 
 def described_days(
-    connection: sqlite3.Connection, installed: Mapping[int, int]
+    connection: sqlite3.Connection, ids: Ids, days: Days | None
 ) -> tuple[tuple[Installed, int], ...]:
     """Releases with their days, by name."""
-    found = _described(connection, installed)
-    rows = [(found[release], day) for release, day in installed.items() if release in found]
+    found = _described(connection, ids.tolist())
+    dated = zip(ids.tolist(), days.tolist() if days is not None else [0] * len(ids), strict=True)
+    rows = [(found[release], day) for release, day in dated if release in found]
     return tuple(sorted(rows, key=lambda row: _by_name(row[0])))
 
 
@@ -152,15 +156,3 @@ def _described(connection: sqlite3.Connection, releases: Iterable[int]) -> dict[
 
 def _by_name(row: Installed) -> tuple[str, str, str]:
     return row.name.casefold(), row.name, row.version
-
-
-def _pairs(body: bytes) -> Iterator[tuple[int, int]]:
-    flat = array("I")
-    flat.frombytes(body)
-    numbers = iter(flat)
-    return zip(numbers, numbers, strict=True)
-
-
-def _hash(system: str, entry: str) -> int:
-    text = f"{system}\0{entry}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little", signed=True)

@@ -9,7 +9,9 @@ from datetime import datetime
 from pathlib import Path
 
 from cmdb.store.sqlite import codec
+from cmdb.store.sqlite.bodies import Bodies
 from cmdb.store.sqlite.connection import open_file, translated
+from cmdb.store.sqlite.history import SqliteHistory
 from cmdb.store.sqlite.ledger import SqliteLedger
 from cmdb.store.sqlite.schema import APPLICATION_ID, MIGRATIONS
 from cmdb.store.sqlite.transaction import Transaction
@@ -23,8 +25,11 @@ class SqliteRecord:
         self._db = connection
         self._path = path
         self._tx = Transaction()
-        self.ledger = SqliteLedger(connection, path, self._tx)
-        self.view = SqliteView(connection, path, self._tx)
+        self._version = 0
+        self._bodies = Bodies(connection)
+        self.ledger = SqliteLedger(connection, path, self._tx, self._bodies)
+        self.view = SqliteView(connection, path, self._tx, self._bodies)
+        self.history = SqliteHistory(connection, path)
 
     @contextmanager
     def transaction(self, at: datetime) -> Iterator[None]:
@@ -35,7 +40,12 @@ class SqliteRecord:
             with translated(self._path):
                 cursor = self._db.execute("INSERT INTO tx (at) VALUES (?)", (codec.to_micros(at),))
             self._tx.id, self._tx.at, self._tx.touched = int(cursor.lastrowid or 0), at, False
+            self._begin()
             yield
+            self.view.settle()
+            self.ledger.settle()
+            with translated(self._path):
+                self._bodies.settle()
             if self._tx.touched:
                 self.view.bump()
             with translated(self._path):
@@ -43,10 +53,23 @@ class SqliteRecord:
         except BaseException:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            self.ledger.forget()
+            self._forget()
             raise
         finally:
             self._tx.id = 0
+
+    def _begin(self) -> None:
+        """What is remembered holds only while no other connection writes."""
+        with translated(self._path):
+            version = self._db.execute("PRAGMA data_version").fetchone()[0]
+        if version != self._version:
+            self._version = version
+            self._forget()
+
+    def _forget(self) -> None:
+        self.ledger.forget()
+        self.view.forget()
+        self._bodies.forget()
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 from cmdb.model.classes import CLASS_BY_NAME
 from cmdb.model.observation import Json
 from cmdb.store.port import AssetId, AssetRow
 from cmdb.store.sqlite import codec
+from cmdb.store.sqlite.bodies import Bodies, Shape, opened
+from cmdb.store.sqlite.numbers import Numbers
 from cmdb.store.sqlite.schema import COLUMNS
 
+_CHUNK = 500
 SELECT = (
     "SELECT a.id, a.cls, a.name, a.state, a.parent, a.scope, a.first_seen, a.last_seen, a.doc,"
     " a.kinds, a.demo, a.revision FROM asset a "
 )
 _WRITTEN = (
     "cls", "state", "parent", "local", "scope", *COLUMNS, "first_seen", "last_seen", "stale_at",
-    "kinds", "demo", "hidden", "revision", "doc",
+    "kinds", "demo", "hidden", "revision", "doc", "phrase",
 )  # fmt: skip
 _INSERT = (
     f"INSERT INTO asset (id, {', '.join(_WRITTEN)}) VALUES (?{', ?' * len(_WRITTEN)})"
@@ -46,11 +51,11 @@ class Written:
 
 
 def read(
+    db: sqlite3.Connection,
     row: tuple[int, str, str, str, int | None, str, int, int, bytes, str, int, int],
 ) -> AssetRow:
     """The asset of a row that SELECT gave."""
-    attributes = codec.parse(codec.decompress(row[8]))
-    assert isinstance(attributes, dict)
+    attributes = attributes_of(db, row[8], part=row[4] is not None)
     return AssetRow(
         id=AssetId(row[0]),
         cls=row[1],
@@ -67,8 +72,45 @@ def read(
     )
 
 
-def write(db: sqlite3.Connection, asset: AssetId, written: Written, revision: int) -> None:
-    """Makes the row, and the words that full-text search finds."""
+_MOST_REMEMBERED = 16_384
+_remembered: dict[bytes, Mapping[str, Json]] = {}
+
+
+def attributes_of(db: sqlite3.Connection, doc: bytes, *, part: bool) -> Mapping[str, Json]:
+    """The attributes in a document. Parts are alike everywhere: theirs are remembered."""
+    known = _remembered.get(doc) if part else None
+    if known is None:
+        known = cast("dict[str, Json]", codec.parse(opened(db, doc)))
+        if part:
+            if len(_remembered) >= _MOST_REMEMBERED:
+                _remembered.clear()
+            _remembered[doc] = known
+    return known
+
+
+class Rows:
+    """Writes them."""
+
+    def __init__(self, connection: sqlite3.Connection, bodies: Bodies, numbers: Numbers) -> None:
+        self._db = connection
+        self._bodies = bodies
+        self.numbers = numbers
+
+    def write(
+        self, asset: AssetId, written: Written, revision: int, phrase: int | None = None
+    ) -> None:
+        """Makes the row; `phrase` is what full-text search finds of a part."""
+        shape = Shape.MACHINE if written.parent is None else Shape.PART
+        doc = self._bodies.closed(shape, codec.canonical(dict(written.attributes)))
+        _write(self._db, (asset, written, revision), (doc, phrase))
+
+
+def _write(
+    db: sqlite3.Connection,
+    row: tuple[AssetId, Written, int],
+    packed: tuple[bytes, int | None],
+) -> None:
+    asset, written, revision = row
     values = [written.attributes.get(column) for column in COLUMNS]
     values[0] = display_name(written, asset)
     db.execute(
@@ -88,7 +130,7 @@ def write(db: sqlite3.Connection, asset: AssetId, written: Written, revision: in
             int(written.demo),
             int(written.hidden),
             revision,
-            codec.compress(codec.canonical(dict(written.attributes))),
+            *packed,
         ),
     )
 
@@ -102,16 +144,45 @@ def display_name(written: Written, asset: AssetId) -> str:
     return f"ci-{asset}"
 
 
+def text_of(cls: str, scope: str, values: Mapping[str, Json]) -> str:
+    """The scope and the values of searched attributes."""
+    texts = [value for name in _searched(cls) if isinstance(value := values.get(name), str)]
+    return " ".join([scope, *texts])
+
+
+@functools.cache
+def _searched(cls: str) -> tuple[str, ...]:
+    declared = CLASS_BY_NAME[cls].all_attributes()
+    return tuple(attribute.name for attribute in declared if attribute.searched)
+
+
 def write_words(
-    db: sqlite3.Connection, asset: AssetId, written: Written, more: tuple[str, ...]
+    db: sqlite3.Connection,
+    asset: AssetId,
+    written: Written,
+    more: tuple[str, ...],
+    *,
+    new: bool = False,
 ) -> None:
     """What full-text search finds: values of searched attributes, addresses and MACs."""
-    declared = CLASS_BY_NAME[written.cls].all_attributes()
-    texts = [
-        value
-        for attribute in declared
-        if attribute.searched and isinstance(value := written.attributes.get(attribute.name), str)
-    ]
-    db.execute("DELETE FROM words WHERE rowid=?", (asset,))
-    text = " ".join([f"ci-{asset}", written.scope, *texts, *more])
+    text = " ".join([f"ci-{asset}", text_of(written.cls, written.scope, written.attributes), *more])
+    if not new:
+        known = db.execute("SELECT text FROM words WHERE rowid=?", (asset,)).fetchone()
+        if known and known[0] == text:
+            return
+        db.execute("DELETE FROM words WHERE rowid=?", (asset,))
     db.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (asset, text))
+
+
+def among(
+    db: sqlite3.Connection, assets: Iterable[AssetId], condition: str, values: tuple[int, ...]
+) -> set[AssetId]:
+    """Those of these assets whose rows meet a condition."""
+    wanted = sorted(set(assets))
+    found: set[AssetId] = set()
+    for start in range(0, len(wanted), _CHUNK):
+        chunk = wanted[start : start + _CHUNK]
+        marks = ",".join("?" * len(chunk))
+        sql = f"SELECT id FROM asset WHERE {condition} AND id IN ({marks})"
+        found.update(AssetId(row[0]) for row in db.execute(sql, (*values, *chunk)))
+    return found

@@ -4,6 +4,12 @@ Instants are microseconds since 1970. Bodies are zstd. The ledger's tables hang 
 never on assets, so that join, split and undo move links and nothing else.
 """
 
+from __future__ import annotations
+
+import sqlite3
+
+from cmdb.store.sqlite.connection import Migration
+
 APPLICATION_ID = 0x53544B52  # "STKR"
 
 _LEDGER = """
@@ -84,7 +90,51 @@ CREATE VIRTUAL TABLE words USING fts5 (text, tokenize="unicode61 remove_diacriti
   prefix='2 3');
 """
 
-MIGRATIONS = (_LEDGER + _VIEW,)
+_SECTIONS_AND_TILES = """
+CREATE TABLE dictionary (id INTEGER NOT NULL UNIQUE, kind INTEGER NOT NULL,
+  body BLOB NOT NULL);
+CREATE TABLE identifiers (record INTEGER PRIMARY KEY, hashes BLOB NOT NULL);
+CREATE TABLE pend (id INTEGER PRIMARY KEY AUTOINCREMENT, record INTEGER NOT NULL,
+  version INTEGER NOT NULL);
+ALTER TABLE seen ADD COLUMN confirmed BLOB NOT NULL DEFAULT x'';
+DROP TABLE tile;
+CREATE TABLE tile (kind INTEGER NOT NULL, block INTEGER NOT NULL, page INTEGER NOT NULL,
+  body BLOB NOT NULL, PRIMARY KEY (kind, block, page)) WITHOUT ROWID;
+CREATE TABLE bond (owner INTEGER PRIMARY KEY, revision INTEGER NOT NULL, at INTEGER NOT NULL,
+  body BLOB NOT NULL);
+CREATE TABLE unsealed (owner INTEGER PRIMARY KEY);
+CREATE TABLE place (asset INTEGER PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE phrase (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+CREATE VIRTUAL TABLE phrases USING fts5 (text, content='phrase', content_rowid='id',
+  tokenize="unicode61 remove_diacritics 2");
+ALTER TABLE asset ADD COLUMN phrase INTEGER;
+CREATE INDEX asset_phrase ON asset (phrase) WHERE phrase IS NOT NULL;
+"""
+
+
+_STRETCHES = """
+ALTER TABLE link ADD COLUMN until INTEGER;
+ALTER TABLE link ADD COLUMN last INTEGER;
+ALTER TABLE link ADD COLUMN state TEXT NOT NULL DEFAULT 'linked';
+CREATE TABLE timeline (record INTEGER PRIMARY KEY, last INTEGER NOT NULL,
+  watched INTEGER NOT NULL DEFAULT 0, body BLOB NOT NULL);
+CREATE TABLE anchor (name TEXT PRIMARY KEY, asset INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX link_ended ON link (ended_tx) WHERE ended_tx IS NOT NULL;
+CREATE INDEX title_name ON title (name COLLATE NOCASE);
+CREATE INDEX run_ended ON run (source, scope, at) WHERE event='end' AND state='complete';
+"""
+"""Step 3: records are about assets by stretches of time, cut from their timelines."""
+
+
+def _step_2(db: sqlite3.Connection) -> None:
+    from cmdb.store.sqlite.upgrade_2 import upgrade
+
+    for statement in filter(str.strip, _SECTIONS_AND_TILES.split(";")):
+        db.execute(statement)
+    upgrade(db)
+
+
+MIGRATIONS: tuple[Migration, ...] = (_LEDGER + _VIEW, _step_2, _STRETCHES)
 
 COLUMNS = (
     "name", "fqdn", "vendor", "model", "os_name", "os_version", "memory_bytes", "cpu_cores",

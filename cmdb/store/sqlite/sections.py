@@ -9,109 +9,151 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from cmdb.model.observation import SectionKind
 from cmdb.store.port import RecordId, StoredSection
-from cmdb.store.sqlite import codec
+from cmdb.store.sqlite import codec, packed
+from cmdb.store.sqlite.bodies import Bodies, opened
 from cmdb.store.sqlite.connection import translated
 from cmdb.store.sqlite.programs import ProgramIndex
+from cmdb.store.sqlite.records import Records
 from cmdb.store.sqlite.transaction import Transaction
 
 KINDS = 16
 """Room for section kinds in a section's id, which is record * 16 + kind."""
+_SECTION = "SELECT id, version, at, tx, digest, body FROM section "
+
+
+@dataclass(slots=True)
+class _Current:
+    """A section's row, its body in the clear."""
+
+    version: int
+    at: int
+    tx: int
+    digest: bytes
+    body: bytes
+
+
+@dataclass(slots=True)
+class Shared:
+    """What the parts of the ledger have in common."""
+
+    connection: sqlite3.Connection
+    path: Path
+    tx: Transaction
+    records: Records
+    programs: ProgramIndex
+    bodies: Bodies
 
 
 class Sections:
-    """The tables section, confirmed and past. Methods are those of the Ledger port."""
+    """The tables section and past. Methods are those of the Ledger port."""
 
-    def __init__(
-        self, connection: sqlite3.Connection, path: Path, tx: Transaction, programs: ProgramIndex
-    ) -> None:
-        self._db = connection
-        self._path = path
-        self._tx = tx
-        self._programs = programs
+    def __init__(self, shared: Shared) -> None:
+        self._db = shared.connection
+        self._path = shared.path
+        self._tx = shared.tx
+        self._records = shared.records
+        self._programs = shared.programs
+        self._bodies = shared.bodies
         self._next_version: int | None = None
+        self._current: dict[int, _Current | None] = {}
+        """Rows that the transaction under way has read or written."""
+
+    def kinds(self, record: RecordId) -> frozenset[SectionKind]:
+        """See the port."""
+        with translated(self._path):
+            return frozenset(map(SectionKind, self._records.seen(record).confirmed))
+
+    def section(self, record: RecordId, kind: SectionKind) -> StoredSection | None:
+        """See the port."""
+        with translated(self._path):
+            found = self._row(record * KINDS + kind.value)
+            return self._stored(record, kind.value, found) if found else None
 
     def sections(self, record: RecordId) -> dict[SectionKind, StoredSection]:
         """See the port."""
+        first = record * KINDS
         with translated(self._path):
-            rows = self._db.execute(
-                "SELECT s.id, s.body, s.digest, s.at, c.at FROM section s JOIN confirmed c"
-                " ON c.section = s.id WHERE s.id BETWEEN ? AND ?",
-                (record * KINDS, record * KINDS + KINDS - 1),
-            ).fetchall()
-        return {
-            SectionKind(key % KINDS): StoredSection(
-                codec.decompress(body), found, codec.from_micros(at), codec.from_micros(confirmed)
-            )
-            for key, body, found, at, confirmed in rows
-        }
+            kinds = sorted(self._records.seen(record).confirmed)
+            rows: dict[int, _Current | None] = self._current if self._tx.id else {}
+            if not all(first + kind in rows for kind in kinds):
+                found = self._db.execute(
+                    _SECTION + "WHERE id BETWEEN ? AND ?", (first, first + KINDS - 1)
+                )
+                rows.update((row[0], self._opened(row)) for row in found.fetchall())
+            return {
+                SectionKind(kind): self._stored(record, kind, row)
+                for kind in kinds
+                if (row := rows.get(first + kind)) is not None
+            }
+
+    def _row(self, key: int) -> _Current | None:
+        if self._tx.id and key in self._current:
+            return self._current[key]
+        row = self._db.execute(_SECTION + "WHERE id=?", (key,)).fetchone()
+        found = self._opened(row) if row else None
+        if self._tx.id:
+            self._current[key] = found
+        return found
+
+    def _opened(self, row: tuple[int, int, int, int, bytes, bytes]) -> _Current:
+        _, version, at, tx, digest, body = row
+        return _Current(version, at, tx, digest, opened(self._db, body))
+
+    def _stored(self, record: int, kind: int, row: _Current) -> StoredSection:
+        confirmed = self._records.seen(record).confirmed.get(kind, row.at)
+        return StoredSection(
+            row.body, row.digest, codec.from_micros(row.at), codec.from_micros(confirmed)
+        )
 
     def put_section(self, record: RecordId, kind: SectionKind, section: StoredSection) -> None:
         """See the port."""
         key = record * KINDS + kind.value
+        at = codec.to_micros(section.observed_at)
         with translated(self._path):
-            old = self._db.execute(
-                "SELECT s.version, s.at, s.tx, s.digest, s.body, c.at FROM section s"
-                " JOIN confirmed c ON c.section = s.id WHERE s.id=?",
-                (key,),
-            ).fetchone()
-            version = self._version()
-            before = b""
+            # A record that never confirmed a kind has no row of it.
+            known = kind.value in self._records.seen(record).confirmed
+            old = self._row(key) if known else None
+            new = _Current(self._version(), at, self._tx.id, section.digest, section.body)
+            told = True
             if old is not None:
-                before = codec.decompress(old[4])
-                self._remember(key, old, before, base=(version, section.body))
+                confirmed = self._records.seen(record).confirmed[kind.value]
+                told = self._remember(key, old, confirmed, base=(new.version, new.body))
+            closed = self._bodies.closed(kind.value, section.body)
             self._db.execute(
                 "INSERT OR REPLACE INTO section VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    key,
-                    version,
-                    codec.to_micros(section.observed_at),
-                    self._tx.id,
-                    section.digest,
-                    codec.compress(section.body),
-                ),
+                (key, new.version, at, new.tx, new.digest, closed),
             )
-            self._db.execute(
-                "INSERT OR REPLACE INTO confirmed VALUES (?, ?)",
-                (key, codec.to_micros(section.confirmed_at)),
-            )
+            self._current[key] = new
+            self._records.confirm(record, kind, codec.to_micros(section.confirmed_at), anew=True)
             if kind is SectionKind.PROGRAMS:
-                self._programs.index(record, before, section.body)
+                self._programs.changed(record, old.version if old else 0, told=told)
 
-    def _remember(
-        self,
-        key: int,
-        old: tuple[int, int, int, bytes, bytes, int],
-        body: bytes,
-        base: tuple[int, bytes],
-    ) -> None:
-        version, at, tx, found, _, confirmed = old
+    def _remember(self, key: int, old: _Current, confirmed: int, base: tuple[int, bytes]) -> bool:
+        """Keeps an earlier word; says whether its patch tells what came and went."""
+        patch = None
+        if key % KINDS == SectionKind.PROGRAMS.value:
+            patch = packed.make_patch(old.body, base[1])
+        written = codec.compress(old.body, base[1]) if patch is None else patch
         self._db.execute(
             "INSERT INTO past VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                version,
-                key,
-                base[0],
-                at,
-                confirmed,
-                tx,
-                self._tx.id,
-                found,
-                codec.compress(body, base[1]),
+                old.version, key, base[0], old.at, confirmed, old.tx, self._tx.id, old.digest,
+                written,
             ),
-        )
+        )  # fmt: skip
+        return patch is not None
 
     def confirm(self, record: RecordId, kind: SectionKind, at: datetime) -> None:
         """See the port."""
         with translated(self._path):
-            self._db.execute(
-                "UPDATE confirmed SET at=max(at, ?) WHERE section=?",
-                (codec.to_micros(at), record * KINDS + kind.value),
-            )
+            if kind.value in self._records.seen(record).confirmed:
+                self._records.confirm(record, kind, codec.to_micros(at))
 
     def put_late(self, record: RecordId, kind: SectionKind, section: StoredSection) -> None:
         """See the port."""
@@ -124,20 +166,16 @@ class Sections:
             ).fetchone()
             if known:
                 return
-            current = self._db.execute(
-                "SELECT version, body FROM section WHERE id=?", (key,)
-            ).fetchone()
-            base = (current[0], codec.decompress(current[1])) if current else (0, b"")
-            late = (self._version(), at, self._tx.id, section.digest, b"", at)
-            self._remember(key, late, section.body, base)
+            current = self._row(key)
+            base = (current.version, current.body) if current else (0, b"")
+            late = _Current(self._version(), at, self._tx.id, section.digest, section.body)
+            self._remember(key, late, at, base)
 
     def past(self, record: RecordId, kind: SectionKind) -> Iterator[StoredSection]:
         """See the port."""
         key = record * KINDS + kind.value
         with translated(self._path):
-            current = self._db.execute(
-                "SELECT version, body FROM section WHERE id=?", (key,)
-            ).fetchone()
+            current = self._row(key)
             rows = self._db.execute(
                 "SELECT at, version, base, confirmed, digest, patch FROM past WHERE section=?"
                 " ORDER BY at DESC, version DESC",
@@ -145,7 +183,7 @@ class Sections:
             ).fetchall()
         known = [(0, b"")]
         if current:
-            known.append((current[0], codec.decompress(current[1])))
+            known.append((current.version, current.body))
         bodies = _unpatched(
             known, {version: (base, patch) for _, version, base, _, _, patch in rows}
         )
@@ -156,10 +194,8 @@ class Sections:
 
     def _version(self) -> int:
         if self._next_version is None:
-            self._next_version = self._db.execute(
-                "SELECT 1 + max((SELECT coalesce(max(version), 0) FROM section),"
-                " (SELECT coalesce(max(version), 0) FROM past))"
-            ).fetchone()[0]
+            row = self._db.execute("SELECT value FROM meta WHERE key='version'").fetchone()
+            self._next_version = int(row[0]) + 1 if row else 1
         version = self._next_version
         self._next_version += 1
         return version
@@ -168,17 +204,26 @@ class Sections:
         """Removes all that a record ever said."""
         first, last = record * KINDS, record * KINDS + KINDS - 1
         with translated(self._path):
-            programs = self.sections(record).get(SectionKind.PROGRAMS)
-            if programs:
-                self._programs.index(record, programs.body, b"")
-            for table, column in (("past", "section"), ("confirmed", "section"), ("section", "id")):
+            self._db.execute("DELETE FROM pend WHERE record=?", (record,))
+            for table, column in (("past", "section"), ("section", "id")):
                 self._db.execute(
                     f"DELETE FROM {table} WHERE {column} BETWEEN ? AND ?", (first, last)
                 )
+            for kind in SectionKind:
+                self._current.pop(first + kind.value, None)
+
+    def settle(self) -> None:
+        """Ends a transaction."""
+        if self._next_version is not None:
+            self._db.execute(
+                "INSERT OR REPLACE INTO meta VALUES ('version', ?)", (str(self._next_version - 1),)
+            )
+        self._current = {}
 
     def forget(self) -> None:
         """Drops what was remembered of a transaction that was rolled back."""
         self._next_version = None
+        self._current = {}
 
 
 def _unpatched(
@@ -192,8 +237,12 @@ def _unpatched(
     while known:
         base, body = known.pop()
         bodies[base] = body
-        known += [
-            (version, codec.decompress(patches[version][1], body))
-            for version in resting_on.get(base, ())
-        ]
+        for version in resting_on.get(base, ()):
+            patch = patches[version][1]
+            opened = (
+                packed.apply_patch(patch, body)
+                if packed.is_patch(patch)
+                else codec.decompress(patch, body)
+            )
+            known.append((version, opened))
     return bodies

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -13,106 +13,77 @@ from cmdb.store.port import (
     AssetId,
     AssetRow,
     Change,
-    Edge,
+    HoldersPage,
     Installed,
     Page,
-    Part,
     Projection,
     RelationRow,
+    Release,
     Search,
     Title,
 )
-from cmdb.store.sqlite import codec, endpoints, finding, rows
+from cmdb.store.sqlite import codec, finding, packed, rows
+from cmdb.store.sqlite.bodies import Bodies, Shape, opened
+from cmdb.store.sqlite.bonds import Bonds
 from cmdb.store.sqlite.connection import translated
 from cmdb.store.sqlite.endpoints import Endpoints
-from cmdb.store.sqlite.programs import describe, holders
-from cmdb.store.sqlite.rows import Written
+from cmdb.store.sqlite.holder_pages import HolderPages
+from cmdb.store.sqlite.holders import Holders
+from cmdb.store.sqlite.numbers import Numbers
+from cmdb.store.sqlite.parts import Parts
+from cmdb.store.sqlite.places import Places
+from cmdb.store.sqlite.programs import describe
+from cmdb.store.sqlite.relations import Relations
+from cmdb.store.sqlite.rows import Rows, Written
 from cmdb.store.sqlite.transaction import Transaction
-
-_RELATION = """SELECT r.source, r.type, coalesce(e.resolved, r.target), r.at, r.detail
-  FROM relation r LEFT JOIN endpoint e ON e.asset = r.target """
 
 
 class SqliteView:
     """See cmdb.store.port.View."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, tx: Transaction) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, tx: Transaction, bodies: Bodies
+    ) -> None:
         self._db = connection
         self._path = path
         self._tx = tx
-        self._endpoints = Endpoints(connection)
+        self._numbers = Numbers(connection)
+        self._places = Places(connection)
+        self._bodies = bodies
+        self._bonds = Bonds(connection, bodies)
+        self._rows = Rows(connection, bodies, self._numbers)
+        self._endpoints = Endpoints(connection, self._places, self._bonds, self._rows)
+        self._relations = Relations(connection, self._bonds, self._endpoints)
+        self._parts = Parts(connection, self._rows)
+        self._holders = Holders(connection)
+        self._holder_pages = HolderPages(connection, self._holders)
 
     # Writing
 
     def new_asset(self) -> AssetId:
         """See the port."""
         with translated(self._path):
-            return AssetId(self._db.execute("INSERT INTO asset_id DEFAULT VALUES").lastrowid or 0)
+            return self._numbers.next()
 
     def put(self, asset: AssetId, projection: Projection) -> None:
         """See the port."""
         self._tx.touched = True
         with translated(self._path):
-            before = endpoints.seen_at(self._db, asset)
-            talked_to = self._endpoints.of(asset)
+            before = self._db.execute(
+                "SELECT revision, first_seen FROM asset WHERE id=?", (asset,)
+            ).fetchone()
             written = _written(projection)
-            self._write(asset, written, (*_texts(projection), *projection.macs))
-            endpoints.replace_addresses(self._db, asset, projection.addresses)
-            parts = self._put_parts(asset, projection)
-            self._put_edges(asset, projection, parts)
-            self._endpoints.settle([*talked_to, *self._endpoints.of(asset)])
-            after = [(scope, address) for scope, address, _, _ in projection.addresses]
-            self._endpoints.moved([*before, *after])
-
-    def _write(self, asset: AssetId, written: Written, words: tuple[str, ...]) -> None:
-        row = self._db.execute("SELECT revision FROM asset WHERE id=?", (asset,)).fetchone()
-        rows.write(self._db, asset, written, (row[0] if row else 0) + 1)
-        rows.write_words(self._db, asset, written, words)
-
-    def _put_parts(self, asset: AssetId, projection: Projection) -> dict[str, AssetId]:
-        known = dict(
-            self._db.execute("SELECT local, id FROM asset WHERE parent=?", (asset,)).fetchall()
-        )
-        kept: dict[str, AssetId] = {}
-        for part in projection.parts:
-            identifier = known.get(part.local)
-            kept[part.local] = self.new_asset() if identifier is None else AssetId(identifier)
-            self._write(kept[part.local], _part(asset, part, projection), ())
-        self._remove([known[local] for local in known.keys() - kept.keys()])
-        return kept
-
-    def _put_edges(
-        self, asset: AssetId, projection: Projection, parts: Mapping[str, AssetId]
-    ) -> None:
-        self._db.execute("DELETE FROM relation WHERE owner=?", (asset,))
-        for edge in projection.edges:
-            source = asset if edge.source_local is None else parts.get(edge.source_local)
-            target = self._target(edge, projection, parts, asset)
-            if source is None or target is None:
-                continue
-            at = codec.to_micros(edge.observed_at or projection.last_seen)
-            detail = None if edge.detail is None else codec.canonical(edge.detail).decode()
-            self._db.execute(
-                "INSERT INTO relation VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-                " at=excluded.at, detail=excluded.detail WHERE excluded.at > at",
-                (source, edge.type, target, asset, at, detail),
+            self._rows.write(asset, written, before[0] + 1 if before else 1)
+            rows.write_words(
+                self._db, asset, written, (*_texts(projection), *projection.macs), new=not before
             )
-
-    def _target(
-        self,
-        edge: Edge,
-        projection: Projection,
-        parts: Mapping[str, AssetId],
-        asset: AssetId,
-    ) -> AssetId | None:
-        if edge.target_socket is not None:
-            address, protocol, port = edge.target_socket
-            socket = (projection.scope, address, protocol, port)
-            seen = edge.observed_at or projection.last_seen
-            return self._endpoints.at(socket, seen, demo=projection.demo)
-        if edge.target_part is not None:
-            return parts.get(edge.target_part)
-        return asset if edge.target is None else edge.target
+            parts, moved = self._parts.put(asset, projection, new=not before)
+            where = self._places.replace(asset, projection.addresses)
+            if moved:
+                where += [(scope, address) for scope, address, _, _ in projection.addresses]
+            earlier = before is not None and before[1] < codec.to_micros(projection.first_seen)
+            self._relations.put(asset, projection, parts, earlier=earlier)
+            self._endpoints.moved(where)
 
     def touch(self, asset: AssetId, last_seen: datetime, connections: datetime | None) -> None:
         """See the port."""
@@ -123,11 +94,19 @@ class SqliteView:
                 (at, asset),
             )
             if connections is not None:
-                self._db.execute(
-                    "UPDATE relation SET at=max(at, ?) WHERE owner=? AND detail IS NOT NULL",
-                    (codec.to_micros(connections), asset),
-                )
-                self._endpoints.settle(self._endpoints.of(asset))
+                seen = codec.to_micros(connections)
+                self._endpoints.used(self._bonds.confirm(asset, seen).tolist(), None, seen)
+
+    def absent(self, assets: Iterable[AssetId]) -> set[AssetId]:
+        """See the port."""
+        with translated(self._path):
+            return rows.among(self._db, assets, "state<>'present'", ())
+
+    def unseen(self, assets: Iterable[AssetId], since: datetime) -> set[AssetId]:
+        """See the port."""
+        with translated(self._path):
+            at = codec.to_micros(since)
+            return rows.among(self._db, assets, "state='present' AND last_seen<?", (at,))
 
     def part(self, asset: AssetId, local: str) -> AssetId | None:
         """See the port."""
@@ -141,23 +120,12 @@ class SqliteView:
         """See the port."""
         self._tx.touched = True
         with translated(self._path):
-            addresses = endpoints.seen_at(self._db, asset)
-            talked_to = self._endpoints.of(asset)
-            self._db.execute("DELETE FROM relation WHERE owner=?", (asset,))
-            self._db.execute("DELETE FROM address WHERE asset=?", (asset,))
-            children = self._db.execute("SELECT id FROM asset WHERE parent=?", (asset,)).fetchall()
-            self._remove([asset, *(row[0] for row in children)])
-            self._endpoints.settle(talked_to)
-            self._endpoints.moved(addresses)
+            self._parts.remove(asset)
+            self._relations.drop(asset)
+            self._endpoints.moved(self._places.replace(asset, ()))
             if into is not None:
                 self._db.execute("UPDATE alias SET new=? WHERE new=?", (into, asset))
                 self._db.execute("INSERT OR REPLACE INTO alias VALUES (?, ?)", (asset, into))
-
-    def _remove(self, assets: list[int]) -> None:
-        marks = [(asset,) for asset in assets]
-        self._db.executemany("DELETE FROM asset WHERE id=?", marks)
-        self._db.executemany("DELETE FROM words WHERE rowid=?", marks)
-        self._db.executemany("DELETE FROM relation WHERE source=?", marks)
 
     def revive(self, asset: AssetId) -> None:
         """See the port."""
@@ -187,27 +155,17 @@ class SqliteView:
             found = self._db.execute(
                 rows.SELECT + "WHERE a.parent=? ORDER BY a.name, a.id", (asset,)
             )
-            return tuple(rows.read(row) for row in found)
+            return tuple(rows.read(self._db, row) for row in found)
 
     def relations(self, asset: AssetId) -> tuple[RelationRow, ...]:
         """See the port."""
-        sql = (
-            f"{_RELATION} WHERE r.source=?1 UNION {_RELATION} WHERE r.target=?1 AND"
-            f" e.resolved IS NULL UNION {_RELATION} WHERE e.resolved=?1 ORDER BY 1, 2, 3"
-        )
         with translated(self._path):
-            return tuple(_relation(row) for row in self._db.execute(sql, (asset,)))
+            return self._relations.of(asset)
 
     def all_relations(self) -> Iterator[RelationRow]:
         """See the port."""
-        sql = (
-            f"WITH x(s, t, g, a, d) AS ({_RELATION}) SELECT s, t, g, a, d FROM x"
-            " WHERE EXISTS (SELECT 1 FROM asset WHERE id = g)"
-            " AND EXISTS (SELECT 1 FROM asset WHERE id = s) ORDER BY s, g, t"
-        )
         with translated(self._path):
-            for row in self._db.execute(sql):
-                yield _relation(row)
+            yield from self._relations.every()
 
     def all_assets(self, cls: str | None = None) -> Iterator[AssetRow]:
         """See the port."""
@@ -216,21 +174,19 @@ class SqliteView:
             for row in self._db.execute(
                 f"{rows.SELECT} WHERE a.hidden=0 {where} ORDER BY a.id", values
             ):
-                yield rows.read(row)
+                yield rows.read(self._db, row)
 
     def installed(self, asset: AssetId) -> tuple[Installed, ...]:
         """See the port."""
         with translated(self._path):
             bodies = self._db.execute(
                 "SELECT s.body FROM link l JOIN section s ON s.id = l.record * 16 + ?"
-                " WHERE l.asset=? AND l.ended_tx IS NULL",
+                " WHERE l.asset=? AND l.ended_tx IS NULL AND l.until IS NULL",
                 (SectionKind.PROGRAMS.value, asset),
             ).fetchall()
-        packed = [codec.decompress(row[0]) for row in bodies]
+        ids = [packed.unpack(opened(self._db, row[0]))[0].tolist() for row in bodies]
         with translated(self._path):
-            return describe(
-                self._db, {id_ for body in packed for id_ in codec.unpack_releases(body)}
-            )
+            return describe(self._db, {release for found in ids for release in found})
 
     def titles(self) -> Iterator[Title]:
         """See the port."""
@@ -240,6 +196,23 @@ class SqliteView:
             ):
                 yield Title(*row)
 
+    def titles_named(self, name: str) -> tuple[Title, ...]:
+        """See the port."""
+        with translated(self._path):
+            return self._holder_pages.titles(name)
+
+    def releases_of(self, title: int) -> tuple[Release, ...]:
+        """See the port."""
+        with translated(self._path):
+            return self._holder_pages.releases(title)
+
+    def holders_page(
+        self, releases: Mapping[int, int], after: AssetId | None, limit: int
+    ) -> HoldersPage:
+        """See the port."""
+        with translated(self._path):
+            return self._holder_pages.page(releases, after, limit)
+
     def holders_of(self, title: int) -> dict[AssetId, tuple[str, ...]]:
         """See the port."""
         found: dict[AssetId, set[str]] = {}
@@ -247,13 +220,14 @@ class SqliteView:
             versions = dict(
                 self._db.execute("SELECT id, version FROM release WHERE title=?", (title,))
             )
-            for record, releases in sorted(holders(self._db, title).items()):
+            records, releases = self._holders.pairs(sorted(versions))
+            for record, release in zip(records.tolist(), releases.tolist(), strict=True):
                 row = self._db.execute(
-                    "SELECT asset FROM link WHERE record=? AND ended_tx IS NULL", (record,)
+                    "SELECT asset FROM link WHERE record=? AND ended_tx IS NULL AND until IS NULL",
+                    (record,),
                 ).fetchone()
                 if row:
-                    known = found.setdefault(AssetId(row[0]), set())
-                    known |= {versions[release] for release in releases}
+                    found.setdefault(AssetId(row[0]), set()).add(versions[release])
         return {asset: tuple(sorted(known)) for asset, known in sorted(found.items())}
 
     def counts(self) -> Mapping[str, int]:
@@ -291,7 +265,7 @@ class SqliteView:
                     codec.from_micros(row[1]),
                     AssetId(row[2]),
                     row[3],
-                    codec.parse(codec.decompress(row[4])),
+                    codec.parse(opened(self._db, row[4])),
                 )
                 for row in found
             )
@@ -307,13 +281,27 @@ class SqliteView:
                     codec.to_micros(self._tx.at),
                     asset,
                     what,
-                    codec.compress(codec.canonical(detail)),
+                    self._bodies.closed(Shape.CHANGE, codec.canonical(detail)),
                 ),
             )
 
     def change_sequence(self) -> int:
         """See the port."""
         return int(self._meta("sequence") or 0)
+
+    def settle(self) -> None:
+        """Called before a transaction is committed."""
+        with translated(self._path):
+            self._endpoints.settle()
+            self._bonds.settle()
+            self._numbers.settle()
+
+    def forget(self) -> None:
+        """Drops what a rolled-back transaction, or another writer, may have altered."""
+        self._endpoints.forget()
+        self._places.forget()
+        self._numbers.forget()
+        self._parts.forget()
 
     def bump(self) -> None:
         """Moves the change sequence; called at the end of a transaction that touched the view."""
@@ -352,31 +340,5 @@ def _written(projection: Projection) -> Written:
     )
 
 
-def _part(asset: AssetId, part: Part, projection: Projection) -> Written:
-    return Written(
-        part.cls,
-        projection.state,
-        projection.scope,
-        part.attributes,
-        projection.first_seen,
-        projection.last_seen,
-        projection.source_kinds,
-        projection.demo,
-        parent=asset,
-        local=part.local,
-    )
-
-
 def _texts(projection: Projection) -> tuple[str, ...]:
     return tuple(sorted({address for _, address, _, _ in projection.addresses}))
-
-
-def _relation(row: tuple[int, str, int, int, str | None]) -> RelationRow:
-    source, type_, target, at, detail = row
-    return RelationRow(
-        AssetId(source),
-        type_,
-        AssetId(target),
-        codec.from_micros(at),
-        None if detail is None else codec.parse(detail),
-    )

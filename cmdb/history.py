@@ -1,0 +1,71 @@
+"""Times as people write them, for questions about the past."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+
+_EXAMPLE = "write 2026-03-01, 2026-03-01T14:30:00Z or '3 days ago'"
+_AGO = re.compile(r"(\d{1,6}|an?)\s*([a-z]+)\s+ago")
+_UNITS = {
+    "minute": timedelta(minutes=1), "min": timedelta(minutes=1), "hour": timedelta(hours=1),
+    "h": timedelta(hours=1), "day": timedelta(days=1), "d": timedelta(days=1),
+    "week": timedelta(weeks=1), "month": timedelta(days=30), "year": timedelta(days=365),
+}  # fmt: skip
+"""Months and years are counted as 30 and 365 days."""
+_WORDS = {"now": timedelta(0), "today": timedelta(0), "yesterday": timedelta(days=1)}
+_LONGEST = 64
+
+
+class BadMoment(ValueError):
+    """A text is no time that can be asked about; the message gives an example."""
+
+
+def instant(text: str, now: datetime) -> datetime:
+    """The time that a text means, aware, in UTC.
+
+    RFC 3339; without an offset it is UTC. A date is the end of its day, or now for today: what
+    was so on that day, all of it. Or a distance: `3 days ago`, `an hour ago`, `yesterday`.
+
+    Raises:
+        BadMoment: It is none, or lies in the future.
+    """
+    told = text.strip()[: _LONGEST + 1]
+    found = _distance(told.lower(), now) or _written(told, now)
+    if found is None or len(told) > _LONGEST:
+        raise BadMoment(f"{told[:_LONGEST]!r} is no time: {_EXAMPLE}")
+    if found > now:
+        raise BadMoment(f"{told!r} lies in the future of {now:%Y-%m-%dT%H:%M:%SZ}: {_EXAMPLE}")
+    return found
+
+
+def _distance(text: str, now: datetime) -> datetime | None:
+    if text in _WORDS:
+        return now - _WORDS[text]
+    match = _AGO.fullmatch(text)
+    unit = _UNITS.get(match[2]) or _UNITS.get(match[2].removesuffix("s")) if match else None
+    if match is None or unit is None:
+        return None
+    count = int(match[1]) if match[1].isdecimal() else 1
+    try:
+        return now - count * unit
+    except OverflowError:
+        return None
+
+
+def _written(text: str, now: datetime) -> datetime | None:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return _exact(text)
+    if day > now.date():
+        return datetime.combine(day, time(), UTC)
+    return min(now, datetime.combine(day, time.max, UTC))
+
+
+def _exact(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,58 @@
+"""What an answer about the past says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from cmdb.query.encode import instant
+from cmdb.store.history import Marks, Moment
+
+
+@dataclass(frozen=True, slots=True)
+class PastNote:
+    """Of which moment an answer is."""
+
+    as_of: datetime | None
+    """What was so then; None: what was believed at `known_at` of that time."""
+    known_at: datetime | None
+    """By what was known then; None: by all that is known."""
+    said: str
+    """The same in words."""
+    notes: tuple[str, ...] = ()
+    """What of that past is not whole."""
+
+    def also(self, note: str) -> PastNote:
+        """With one more note."""
+        return replace(self, notes=(*self.notes, note))
+
+
+def past_note(moment: Moment, marks: Marks, clock: datetime) -> PastNote:
+    """The note of an answer.
+
+    Args:
+        moment: What was asked for.
+        marks: What is left of the past.
+        clock: The time that the answer is about.
+    """
+    if moment.as_of is None:
+        said = f"as it was believed at {instant(clock)}"
+    elif moment.known_at is None:
+        said = f"as of {instant(moment.as_of)}, by what is known now"
+    else:
+        said = f"as of {instant(moment.as_of)}, known at {instant(moment.known_at)}"
+    return PastNote(moment.as_of, moment.known_at, said, _cut(marks, clock))
+
+
+def _cut(marks: Marks, clock: datetime) -> tuple[str, ...]:
+    notes = []
+    if marks.words_from is not None and clock < marks.words_from:
+        notes.append(
+            f"this part of the past was compacted: before {instant(marks.words_from)} one word a"
+            " month is kept of what each source said"
+        )
+    if marks.feed_from is not None and clock < marks.feed_from:
+        notes.append(f"the change feed begins at {instant(marks.feed_from)}")
+    if marks.runs_from is not None and clock < marks.runs_from:
+        notes.append(f"runs before {instant(marks.runs_from)} are gone")
+    return tuple(notes)

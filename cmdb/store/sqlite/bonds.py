@@ -1,0 +1,194 @@
+"""Relations inside a machine and from it to sockets: one packed row for each asset.
+
+A machine's services run on it and its programs use dozens of sockets: as rows of a table, with
+their indexes, they would be most of the store. Their inverse, who uses a socket, is an index of
+tiles like that of programs; owners whose sockets changed since their block was written, and those
+that no block has yet, are read from their rows.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+from array import array
+from collections.abc import Iterable, Iterator
+from operator import itemgetter
+from typing import NamedTuple, cast
+
+import numpy as np
+
+from cmdb.model.observation import Json
+from cmdb.store.sqlite import codec, tiles
+from cmdb.store.sqlite.bodies import Bodies, Shape, opened
+from cmdb.store.sqlite.packed import Ids
+from cmdb.store.sqlite.tiles import BLOCK_BITS, Kind
+
+BITS = BLOCK_BITS[Kind.SOCKETS]
+_RESEAL_AFTER = 1_024
+"""Owners whose sockets changed before their block is written again."""
+_HEAD = struct.Struct("<II")
+_BY_TARGET = itemgetter(2, 0, 1)
+
+
+class Bond(NamedTuple):
+    """One relation of an asset."""
+
+    source: int
+    type: str
+    target: int
+    at: int
+    """Microseconds since 1970."""
+    detail: str | None
+    """JSON; of those that connections tell of."""
+
+
+def pack(bonds: Iterable[Bond], sockets: set[int]) -> bytes:
+    """The bytes of an asset's relations; those that end at sockets come first."""
+    outside: list[Bond] = []
+    inside: list[Bond] = []
+    for bond in bonds:
+        (outside if bond.target in sockets else inside).append(bond)
+    # By target: what is near in number packs well.
+    outside.sort(key=_BY_TARGET)
+    inside.sort(key=_BY_TARGET)
+    ordered = outside + inside
+    sources, types, targets, ats, details = zip(*ordered, strict=True)
+    said = list(zip(types, details, strict=True))
+    words = {word: place for place, word in enumerate(dict.fromkeys(said))}
+    instants = {at: place for place, at in enumerate(dict.fromkeys(ats))}
+    columns = (
+        array("I", sources),
+        array("I", targets),
+        array("H", [words[word] for word in said]),
+        array("H", [instants[at] for at in ats]),
+    )
+    names: Json = [list(word) for word in words]
+    text = codec.canonical([names, list(instants)])
+    head = _HEAD.pack(len(ordered), len(outside))
+    return head + b"".join(column.tobytes() for column in columns) + text
+
+
+def unpack(body: bytes, floor: int) -> Iterator[Bond]:
+    """What pack() packed; no connection was seen before `floor` last."""
+    count, _ = _HEAD.unpack_from(body)
+    sources, targets, words, instants = array("I"), array("I"), array("H"), array("H")
+    start = _HEAD.size
+    for column in (sources, targets, words, instants):
+        end = start + count * column.itemsize
+        column.frombytes(body[start:end])
+        start = end
+    words_, times = _read_words(body[start:])
+    for source, target, word, instant in zip(sources, targets, words, instants, strict=True):
+        type_, detail = words_[word]
+        at = times[instant]
+        yield Bond(source, type_, target, max(at, floor) if detail is not None else at, detail)
+
+
+def _read_words(text: bytes) -> tuple[list[tuple[str, str | None]], list[int]]:
+    return cast("tuple[list[tuple[str, str | None]], list[int]]", codec.parse(text))
+
+
+def sockets_in(body: bytes) -> Ids:
+    """The sockets that a body names, ascending, each once."""
+    count, inside = _HEAD.unpack_from(body)
+    found = np.frombuffer(body, "<u4", inside, _HEAD.size + 4 * count)
+    return found.astype(np.uint32) if inside < 2 else np.unique(found)  # noqa: PLR2004
+
+
+def _newest(body: bytes) -> int:
+    """When the last of its connections was seen."""
+    count, inside = _HEAD.unpack_from(body)
+    if not inside:
+        return 0
+    _, times = _read_words(body[_HEAD.size + 12 * count :])
+    used = np.frombuffer(body, "<u2", inside, _HEAD.size + 10 * count)
+    return int(max(times[place] for place in np.unique(used).tolist()))
+
+
+class Bonds:
+    """The tables bond and unsealed, written."""
+
+    def __init__(self, connection: sqlite3.Connection, bodies: Bodies) -> None:
+        self._db = connection
+        self._bodies = bodies
+        self._newest = 0
+
+    def of(self, owner: int) -> list[Bond]:
+        """An asset's relations."""
+        row = self._db.execute("SELECT at, body FROM bond WHERE owner=?", (owner,)).fetchone()
+        return list(unpack(opened(self._db, row[1]), row[0])) if row else []
+
+    def sockets(self, owner: int) -> Ids:
+        """The sockets that it uses."""
+        row = self._db.execute("SELECT body FROM bond WHERE owner=?", (owner,)).fetchone()
+        return sockets_in(opened(self._db, row[0])) if row else np.empty(0, np.uint32)
+
+    def put(self, owner: int, bonds: Iterable[Bond], sockets: set[int]) -> tuple[Ids, int]:
+        """Makes these an asset's relations; the sockets that it used before, and when last."""
+        before = self._db.execute(
+            "SELECT revision, at, body FROM bond WHERE owner=?", (owner,)
+        ).fetchone()
+        told = list(bonds)
+        old, newest = np.empty(0, np.uint32), 0
+        if before:
+            body = opened(self._db, before[2])
+            old, newest = sockets_in(body), max(before[1], _newest(body))
+        if told:
+            body = pack(told, sockets)
+            self._db.execute(
+                "INSERT OR REPLACE INTO bond VALUES (?, ?, 0, ?)",
+                (owner, before[0] + 1 if before else 0, self._bodies.closed(Shape.BONDS, body)),
+            )
+        elif before:
+            self._db.execute("DELETE FROM bond WHERE owner=?", (owner,))
+        if set(old.tolist()) != sockets:
+            self._newest = max(self._newest, owner)
+            if owner >> BITS < self.sealed():
+                self._db.execute("INSERT OR IGNORE INTO unsealed VALUES (?)", (owner,))
+        return old, newest
+
+    def confirm(self, owner: int, at: int) -> Ids:
+        """Its connections were seen again; the sockets that it uses."""
+        row = self._db.execute(
+            "UPDATE bond SET at=max(at, ?) WHERE owner=? RETURNING body", (at, owner)
+        ).fetchall()
+        return sockets_in(opened(self._db, row[0][0])) if row else np.empty(0, np.uint32)
+
+    def sealed(self) -> int:
+        """Blocks that are written."""
+        return sealed(self._db)
+
+    def settle(self) -> None:
+        """Writes at most one block; called at the end of a transaction."""
+        upto = self.sealed()
+        if self._newest >> BITS > upto:
+            self.seal(upto)
+            return
+        if self._newest:
+            row = self._db.execute(
+                f"SELECT owner >> {BITS}, count(*) FROM unsealed GROUP BY 1 ORDER BY 2 DESC LIMIT 1"
+            ).fetchone()
+            if row and row[1] > _RESEAL_AFTER:
+                self.seal(row[0])
+        self._newest = 0
+
+    def seal(self, block: int) -> None:
+        """Writes a block from the rows of its assets."""
+        first, last = block << BITS, (block + 1 << BITS) - 1
+        rows = self._db.execute(
+            "SELECT owner, body FROM bond WHERE owner BETWEEN ? AND ? ORDER BY owner",
+            (first, last),
+        )
+        owned = ((owner, sockets_in(opened(self._db, body))) for owner, body in rows)
+        tiles.write_block(self._db, Kind.SOCKETS, block, owned)
+        self._db.execute("DELETE FROM unsealed WHERE owner BETWEEN ? AND ?", (first, last))
+        self._db.execute(
+            "INSERT OR REPLACE INTO meta VALUES ('sockets_sealed', ?)",
+            (str(max(self.sealed(), block + 1)),),
+        )
+
+
+def sealed(db: sqlite3.Connection) -> int:
+    """Blocks of assets that are written."""
+    row = db.execute("SELECT value FROM meta WHERE key='sockets_sealed'").fetchone()
+    return int(row[0]) if row else 0

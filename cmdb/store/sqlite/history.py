@@ -1,0 +1,399 @@
+"""The embedded history: what record.db tells of its past. Reads only."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cmdb.model.observation import Decision, SectionKind, Source
+from cmdb.store.history import Marks, Moment, RecordThen
+from cmdb.store.sqlite import carriers, codec
+from cmdb.store.sqlite.bodies import opened
+from cmdb.store.sqlite.connection import translated
+from cmdb.store.sqlite.holders import Holders
+from cmdb.store.sqlite.names import Names
+from cmdb.store.sqlite.programs import describe
+from cmdb.store.sqlite.records import Records
+from cmdb.store.sqlite.runs import decision_row, run_row
+from cmdb.store.sqlite.sections import KINDS
+from cmdb.store.sqlite.stretches import LINK, link_row
+from cmdb.store.sqlite.talkers import Talkers
+from cmdb.store.sqlite.transaction import Transaction
+from cmdb.store.sqlite.words import FOREVER, Limits, Word, Words, limits_of
+from cmdb.store.values import (
+    AssetId,
+    Change,
+    Identifier,
+    Installed,
+    LinkRow,
+    RecordId,
+    RecordRow,
+    RunRow,
+    StoredSection,
+)
+
+if TYPE_CHECKING:
+    from cmdb.store.sqlite.scratch import ScratchRecord
+
+MARKS = {"words_from": "past_words", "feed_from": "past_feed", "runs_from": "past_runs"}
+"""Where the table meta keeps each mark."""
+_PROGRAMS = SectionKind.PROGRAMS.value
+_CHANGE = "SELECT id, at, asset, what, body, tx FROM change "
+_KNOWN = "tx <= :tx AND (ended_tx IS NULL OR ended_tx > :tx) AND since <= :limit"
+_RUNS = (
+    "SELECT e.run, coalesce(min(s.at), e.at), e.at, e.body FROM run e"
+    " JOIN source o ON o.id = e.source JOIN scope c ON c.id = e.scope LEFT JOIN run s"
+    " ON s.run=e.run AND s.source=e.source AND s.scope=e.scope AND s.event='start'"
+    " WHERE o.kind=? AND o.instance=? AND c.name=? AND e.event='end' AND e.state='complete'"
+    " AND e.at > ? AND e.at <= ? AND e.tx <= ?"
+    " GROUP BY e.id HAVING coalesce(min(s.at), e.at) > ? ORDER BY 2, 1"
+)
+_INSIDE = "SELECT id FROM asset WHERE id=?1 OR parent=?1"
+_OTHERS = (
+    "SELECT r.id FROM record r CROSS JOIN section s ON s.id = r.id * 16 + :kind"
+    " WHERE s.tx > :tx OR s.at > :limit OR EXISTS (SELECT 1 FROM past p WHERE p.section = s.id"
+    " AND p.at > s.at AND p.at <= :limit) ORDER BY r.id"
+)
+
+
+class SqliteHistory:
+    """See cmdb.store.history.History."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._db = connection
+        self._path = path
+        self._records = Records(connection, Names(connection), Transaction())
+        self._words: tuple[int, Words] | None = None
+        """Of the record that was read last: it is asked about several times in a row."""
+        self._holders = Holders(connection)
+        self._talkers = Talkers(connection)
+        self._others: tuple[Moment, Mapping[RecordId, frozenset[int]]] | None = None
+
+    def moment(self, as_of: datetime | None, known_at: datetime | None) -> Moment:
+        """See the port."""
+        tx = FOREVER
+        if known_at is not None:
+            with translated(self._path):
+                tx = self._last("tx", codec.to_micros(known_at))
+        return Moment(as_of, known_at, tx)
+
+    def _last(self, table: str, at: int) -> int:
+        """The last row of a table whose times ascend with its numbers, by a time; 0 for none."""
+        bounds = self._db.execute(f"SELECT min(id), max(id) FROM {table}").fetchone()
+        low, high = bounds[0] or 0, bounds[1] or 0
+        found = 0
+        while low <= high and high:
+            middle = (low + high) // 2
+            row = self._db.execute(
+                f"SELECT id, at FROM {table} WHERE id <= ? ORDER BY id DESC LIMIT 1", (middle,)
+            ).fetchone()
+            if row is None or row[1] <= at:
+                found = row[0] if row else found
+                low = middle + 1
+            else:
+                high = row[0] - 1
+        return int(found)
+
+    def record(self, record: RecordId, moment: Moment) -> RecordThen | None:
+        """See the port."""
+        limits = limits_of(moment)
+        with translated(self._path):
+            row = next(self._records.some([record]), None)
+            if row is None or codec.to_micros(row.first_at) > limits.limit:
+                return None
+            words = self._of(record)
+            known = self._chosen(words, row.full_at, limits)
+            bodies = {
+                SectionKind(kind): _stored(word, words.body(word), limits)
+                for kind, word in sorted(known.items())
+                if kind != _PROGRAMS
+            }
+        return _then(row, bodies, known.values(), limits)
+
+    def _chosen(self, words: Words, full_at: datetime | None, limits: Limits) -> dict[int, Word]:
+        """Of each section the word that counts; what a later whole report did not say is none."""
+        full = 0 if full_at is None else codec.to_micros(full_at)
+        whole = full if full <= limits.limit else 0
+        found = {}
+        for kind in words.kinds(late=limits.as_of is not None):
+            word = words.chosen(kind, limits)
+            if word is not None and not (word.late and word.at < whole):
+                found[kind] = word
+        return found
+
+    def _of(self, record: int) -> Words:
+        if self._words is None or self._words[0] != record:
+            words = Words(self._db, record)
+            words.load(self._records.seen(record).confirmed)
+            self._words = record, words
+        return self._words[1]
+
+    def word_before(
+        self, record: RecordId, kind: SectionKind, until: datetime, moment: Moment
+    ) -> StoredSection | None:
+        """See the port."""
+        limits = limits_of(moment)
+        with translated(self._path):
+            words = self._of(record)
+            word = words.before(kind.value, codec.to_micros(until), limits)
+            return None if word is None else _stored(word, words.body(word), limits)
+
+    def programs(self, record: RecordId, moment: Moment) -> tuple[int, ...]:
+        """See the port."""
+        with translated(self._path):
+            words = self._of(record)
+            word = words.chosen(_PROGRAMS, limits_of(moment))
+            return () if word is None else words.releases(word)
+
+    def holders(self, title: int, moment: Moment) -> Mapping[RecordId, tuple[str, ...]]:
+        """See the port."""
+        others = self._other_programs(moment)
+        with translated(self._path):
+            versions = dict(
+                self._db.execute("SELECT id, version FROM release WHERE title=?", (title,))
+            )
+            records, releases = self._holders.pairs(sorted(versions))
+        found: dict[RecordId, set[str]] = {}
+        for record, release in zip(records.tolist(), releases.tolist(), strict=True):
+            if record not in others:
+                found.setdefault(RecordId(record), set()).add(versions[release])
+        for record, held in others.items():
+            if mine := {versions[release] for release in held & versions.keys()}:
+                found[record] = mine
+        return {record: tuple(sorted(held)) for record, held in sorted(found.items())}
+
+    def _other_programs(self, moment: Moment) -> Mapping[RecordId, frozenset[int]]:
+        """What records said whose programs were others then than they are now."""
+        if self._others is None or self._others[0] != moment:
+            limits = limits_of(moment)
+            values = {"kind": _PROGRAMS, "tx": limits.tx, "limit": limits.limit}
+            with translated(self._path):
+                found = [RecordId(row[0]) for row in self._db.execute(_OTHERS, values)]
+            programs = {record: frozenset(self.programs(record, moment)) for record in found}
+            self._others = moment, programs
+        return self._others[1]
+
+    def describe(self, releases: Iterable[int]) -> tuple[Installed, ...]:
+        """See the port."""
+        with translated(self._path):
+            return describe(self._db, releases)
+
+    def linked(self, asset: AssetId, moment: Moment) -> tuple[LinkRow, ...]:
+        """See the port."""
+        limits = limits_of(moment)
+        values = {"asset": asset, "tx": limits.tx, "limit": _until(limits)}
+        standing = f"{LINK} WHERE asset=:asset AND ended_tx IS NULL AND {_KNOWN}"
+        ended = f"{LINK} WHERE +asset=:asset AND ended_tx > :tx AND {_KNOWN}"
+        with translated(self._path):
+            rows = [*self._db.execute(standing, values)]
+            if moment.known_at is not None:
+                rows += self._db.execute(ended, values).fetchall()
+        found = sorted(map(link_row, rows), key=lambda link: (link.decided_at, link.record))
+        return tuple(_begun(link, moment) for link in found)
+
+    def stretches(
+        self, records: Iterable[RecordId], moment: Moment
+    ) -> dict[RecordId, tuple[LinkRow, ...]]:
+        """See the port."""
+        limits = limits_of(moment)
+        found = {}
+        for record in records:
+            values = {"record": record, "tx": limits.tx, "limit": _until(limits)}
+            with translated(self._path):
+                rows = self._db.execute(f"{LINK} WHERE record=:record AND {_KNOWN}", values)
+                links = sorted(map(link_row, rows), key=lambda link: link.since)
+            if links:
+                found[record] = tuple(_begun(link, moment) for link in links)
+        return found
+
+    def assets(self, moment: Moment) -> Iterator[AssetId]:
+        """See the port."""
+        limits = limits_of(moment)
+        values = {"tx": limits.tx, "limit": _until(limits)}
+        sql = f"SELECT DISTINCT asset FROM link WHERE {_KNOWN} ORDER BY asset"
+        with translated(self._path):
+            yield from (AssetId(row[0]) for row in self._db.execute(sql, values).fetchall())
+
+    def speakers(self, moment: Moment) -> Mapping[RecordId, AssetId]:
+        """See the port."""
+        limits = limits_of(moment)
+        values = {"tx": limits.tx, "limit": _until(limits)}
+        sql = f"SELECT record, asset FROM link WHERE {_KNOWN} AND (until IS NULL OR until > :limit)"
+        with translated(self._path):
+            return {RecordId(row[0]): AssetId(row[1]) for row in self._db.execute(sql, values)}
+
+    def complete_runs(
+        self, source: Source, scope: str, after: datetime, moment: Moment
+    ) -> tuple[RunRow, ...]:
+        """See the port."""
+        limits, since = limits_of(moment), codec.to_micros(after)
+        values = (source.kind, source.instance, scope, since, limits.limit, limits.tx, since)
+        with translated(self._path):
+            return tuple(map(run_row, self._db.execute(_RUNS, values)))
+
+    def decisions(self, moment: Moment) -> tuple[tuple[int, Decision], ...]:
+        """See the port."""
+        limits = limits_of(moment)
+        sql = "SELECT id, act, body, at FROM decision WHERE tx <= ? AND at <= ? ORDER BY at, id"
+        with translated(self._path):
+            rows = self._db.execute(sql, (limits.tx, limits.limit))
+            return tuple((row[0], decision_row(*row[1:])) for row in rows)
+
+    def carriers(self, identifier: Identifier) -> tuple[RecordId, ...]:
+        """See the port."""
+        with translated(self._path):
+            return carriers.of(self._db, self._path, identifier)
+
+    def pointing(self, asset: AssetId, limit: int) -> tuple[tuple[AssetId, ...], int]:
+        """See the port."""
+        with translated(self._path):
+            mine = [row[0] for row in self._db.execute(_INSIDE, (asset,))]
+            marks = ",".join("?" * len(mine))
+            sockets = [
+                row[0]
+                for row in self._db.execute(
+                    f"SELECT asset FROM endpoint WHERE resolved IN ({marks})", mine
+                )
+            ]
+            users = self._talkers.of(sockets) if sockets else {}
+            owners = {owner for found in users.values() for owner in found}
+            sql = f"SELECT DISTINCT owner FROM relation WHERE target IN ({marks})"
+            owners.update(row[0] for row in self._db.execute(sql, mine))
+        found = sorted(owners - {asset})
+        return tuple(map(AssetId, found[:limit])), len(found)
+
+    def now_at(self, scope: str, address: str, protocol: str, port: int) -> AssetId | None:
+        """See the port."""
+        sql = "SELECT resolved FROM endpoint WHERE scope=? AND address=? AND protocol=? AND port=?"
+        with translated(self._path):
+            row = self._db.execute(sql, (scope, address, protocol, port)).fetchone()
+        return AssetId(row[0]) if row and row[0] else None
+
+    def altered(self, asset: AssetId, kinds: Collection[SectionKind], moment: Moment) -> bool:
+        """See the port."""
+        limits = limits_of(moment)
+        until = _until(limits)
+        with translated(self._path):
+            links = self._db.execute(
+                "SELECT record, tx, since, until FROM link WHERE asset=? AND ended_tx IS NULL",
+                (asset,),
+            ).fetchall()
+            if any(tx > limits.tx or since > until or end for _, tx, since, end in links):
+                return True
+            ended = "SELECT 1 FROM link WHERE ended_tx > ? AND +asset=? AND tx <= ?"
+            if self._db.execute(ended, (limits.tx, asset, limits.tx)).fetchone():
+                return True
+            ids = [record * KINDS + kind.value for record, *_ in links for kind in kinds]
+            marks = ",".join("?" * len(ids))
+            row = self._db.execute(
+                f"SELECT max(at), max(tx) FROM section WHERE id IN ({marks})", ids
+            ).fetchone()
+        return row[0] is None or row[0] > until or row[1] > limits.tx
+
+    def since(self, asset: AssetId, moment: Moment) -> Iterator[Change]:
+        """See the port."""
+        limits = limits_of(moment)
+        with translated(self._path):
+            rows = self._db.execute(_CHANGE + "WHERE asset=? ORDER BY id DESC", (asset,))
+            for row in rows:
+                late = row[5] > limits.tx if limits.as_of is None else row[1] > limits.limit
+                if not late:
+                    break
+                yield self._change(row)
+
+    def newest_change(self, at: datetime) -> int:
+        """See the port."""
+        with translated(self._path):
+            return self._last("change", codec.to_micros(at))
+
+    def feed(self, after: datetime, until: datetime) -> Iterator[Change]:
+        """See the port."""
+        with translated(self._path):
+            first = self._last("change", codec.to_micros(after))
+            last = self._last("change", codec.to_micros(until))
+            sql = _CHANGE + "WHERE id > ? AND id <= ? ORDER BY id"
+            for row in self._db.execute(sql, (first, last)):
+                yield self._change(row)
+
+    def _change(self, row: Sequence[object]) -> Change:
+        number, at, asset, what, body, _ = row
+        assert isinstance(number, int)
+        assert isinstance(at, int)
+        assert isinstance(asset, int)
+        assert isinstance(body, bytes)
+        detail = codec.parse(opened(self._db, body))
+        return Change(number, codec.from_micros(at), AssetId(asset), str(what), detail)
+
+    def marks(self) -> Marks:
+        """See the port."""
+        with translated(self._path):
+            rows = dict(
+                self._db.execute(
+                    "SELECT key, value FROM meta WHERE key LIKE 'past\\_%' ESCAPE '\\'"
+                )
+            )
+        return Marks(
+            **{
+                name: codec.from_micros(int(rows[key]))
+                for name, key in MARKS.items()
+                if key in rows
+            }
+        )
+
+    def last_asset(self) -> AssetId:
+        """See the port."""
+        with translated(self._path):
+            row = self._db.execute("SELECT value FROM meta WHERE key='assets'").fetchone()
+        return AssetId(int(row[0]) if row else 0)
+
+    @contextmanager
+    def scratch(self, assets: Iterable[AssetId]) -> Iterator[ScratchRecord]:
+        """See the port."""
+        # It is made of all the rest of the store, this module included.
+        from cmdb.store.sqlite.scratch import opened_record
+
+        with opened_record(self._db, assets, self.last_asset()) as record:
+            yield record
+
+
+def _then(
+    row: RecordRow,
+    bodies: Mapping[SectionKind, StoredSection],
+    words: Collection[Word],
+    limits: Limits,
+) -> RecordThen:
+    """The record, heard last when any of its words was said last by then."""
+    if codec.to_micros(row.seen_at) <= limits.limit:
+        return RecordThen(row, bodies, spanned=False)
+    spanned = any(word.confirmed > limits.limit for word in words)
+    seen = max((word.said(limits.limit) for word in words), default=codec.to_micros(row.first_at))
+    full = row.full_at
+    if full is not None and codec.to_micros(full) > limits.limit:
+        full = None
+    seen_at = codec.from_micros(limits.limit if spanned else seen)
+    return RecordThen(replace(row, seen_at=seen_at, full_at=full), bodies, spanned)
+
+
+def _until(limits: Limits) -> int:
+    """No stretch that begins later counts; what was believed tells of its own time only."""
+    return FOREVER if limits.as_of is None else limits.as_of
+
+
+def _begun(link: LinkRow, moment: Moment) -> LinkRow:
+    """A stretch as it was told of while it went on."""
+    as_of = moment.as_of
+    if as_of is None or link.until is None or link.until <= as_of:
+        return link
+    return replace(link, until=None, last=None)
+
+
+def _stored(word: Word, body: bytes, limits: Limits) -> StoredSection:
+    confirmed = min(word.confirmed, limits.limit)
+    return StoredSection(
+        body, word.digest, codec.from_micros(word.at), codec.from_micros(confirmed)
+    )

@@ -1,0 +1,146 @@
+"""Sets of release ids as bytes: ascending differences in byte planes, with days where known.
+
+Also the difference of two such sets, which is all that the past of a list of programs keeps.
+"""
+
+from __future__ import annotations
+
+import functools
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ids = NDArray[np.uint32]
+Days = NDArray[np.uint16]
+
+_MARK = b"\xff\xff\xff\xff"
+"""Schema 1 began with the number of ids, which cannot be this large."""
+_HEADER = struct.Struct("<4sIBB")
+_PATCH = struct.Struct("<BBHHH")
+_PATCH_KIND = 1
+"""zstd frames begin with another byte."""
+_MOST_PATCHED = 0xFFFF
+NONE: Ids = np.empty(0, np.uint32)
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What came and what went from an older set to a newer one."""
+
+    come: Ids
+    gone: Ids
+
+
+def pack(ids: Ids, days: Days | None = None) -> bytes:
+    """The bytes of ascending ids, with the day of each since 1970, 0 for unknown."""
+    known = days if days is not None and days.any() else None
+    steps = np.diff(ids, prepend=np.uint32(0)).astype("<u4")
+    width = 1 if not len(steps) else max(1, (int(steps.max()).bit_length() + 7) // 8)
+    planes = steps.view(np.uint8).reshape(-1, 4)[:, :width].T.tobytes()
+    tail = b"" if known is None else known.astype("<u2").view(np.uint8).reshape(-1, 2).T.tobytes()
+    return _HEADER.pack(_MARK, len(ids), width, int(known is not None)) + planes + tail
+
+
+def unpack(body: bytes) -> tuple[Ids, Days | None]:
+    """What pack() packed, or schema 1; nothing for an empty body."""
+    if not body:
+        return NONE, None
+    if body[:4] != _MARK:
+        return _unpack_first(body)
+    _, count, width, dated = _HEADER.unpack_from(body)
+    end = _HEADER.size + width * count
+    planes = np.frombuffer(body, np.uint8, width * count, _HEADER.size)
+    wide = np.zeros((count, 4), np.uint8)
+    wide[:, :width] = planes.reshape(width, count).T
+    ids = np.cumsum(wide.view("<u4").ravel(), dtype=np.uint32)
+    if not dated:
+        return ids, None
+    days = np.ascontiguousarray(np.frombuffer(body, np.uint8, 2 * count, end).reshape(2, count).T)
+    return ids, days.view("<u2").ravel()
+
+
+def _unpack_first(body: bytes) -> tuple[Ids, Days | None]:
+    count = int.from_bytes(body[:4], "little")
+    ids = np.cumsum(np.frombuffer(body, "<u4", count, 4), dtype=np.uint32)
+    rest = body[4 + 4 * count :]
+    return ids, np.frombuffer(rest, "<u2") if rest else None
+
+
+def difference(older: Ids, newer: Ids) -> Delta:
+    """What came and what went; both ascending, each id once."""
+    return Delta(newer[~_within(newer, older)], older[~_within(older, newer)])
+
+
+def _within(ids: Ids, others: Ids) -> NDArray[np.bool_]:
+    if not len(others):
+        return np.zeros(len(ids), bool)
+    place = np.searchsorted(others, ids)
+    place[place == len(others)] = 0
+    return np.asarray(others[place] == ids)
+
+
+@functools.lru_cache(maxsize=8)
+def difference_of(older: bytes, newer: bytes) -> Delta:
+    """The same of two packed sets: asked for by all who have to do with one change."""
+    return difference(unpack(older)[0], unpack(newer)[0])
+
+
+def make_patch(older: bytes, newer: bytes) -> bytes | None:
+    """What turns the newer set into the older one; None where it cannot."""
+    ids, days = unpack(older)
+    now, now_days = unpack(newer)
+    if days is not None and now_days is None:
+        return None
+    delta = difference_of(older, newer)
+    again = _altered(ids, days, now, now_days)
+    counts = len(delta.gone), len(delta.come), len(again)
+    if max(counts) > _MOST_PATCHED:
+        return None
+    parts = [delta.gone, delta.come, again]
+    body = b"".join(part.astype("<u4").tobytes() for part in parts)
+    if days is not None:
+        told = np.concatenate([delta.gone, again])
+        body += days[np.searchsorted(ids, told)].astype("<u2").tobytes()
+    return _PATCH.pack(_PATCH_KIND, int(days is not None), *counts) + body
+
+
+def _altered(ids: Ids, days: Days | None, now: Ids, now_days: Days | None) -> Ids:
+    """Ids in both whose day differs."""
+    if days is None or now_days is None:
+        return NONE
+    both, old, new = np.intersect1d(ids, now, assume_unique=True, return_indices=True)
+    return np.asarray(both[days[old] != now_days[new]], np.uint32)
+
+
+def is_patch(patch: bytes) -> bool:
+    """Whether make_patch() made it."""
+    return patch[:1] == bytes([_PATCH_KIND])
+
+
+def _read_patch(patch: bytes) -> tuple[bool, Ids, Ids, Ids, Days]:
+    _, dated, gone, come, again = _PATCH.unpack_from(patch)
+    ids = np.frombuffer(patch, "<u4", gone + come + again, _PATCH.size).astype(np.uint32)
+    days = np.frombuffer(patch, "<u2", -1 if dated else 0, _PATCH.size + 4 * len(ids))
+    return bool(dated), ids[:gone], ids[gone : gone + come], ids[gone + come :], days
+
+
+def delta_of(patch: bytes) -> Delta:
+    """What came and what went from the older to the newer set, read from the patch."""
+    _, gone, come, _, _ = _read_patch(patch)
+    return Delta(come, gone)
+
+
+def apply_patch(patch: bytes, newer: bytes) -> bytes:
+    """The older set."""
+    now, now_days = unpack(newer)
+    dated, gone, come, again, told = _read_patch(patch)
+    kept = ~np.isin(now, come)
+    ids = np.concatenate([now[kept], gone])
+    order = np.argsort(ids, kind="stable")
+    if not dated:
+        return pack(ids[order])
+    base = np.zeros(len(now), np.uint16) if now_days is None else now_days.copy()
+    base[np.searchsorted(now, again)] = told[len(gone) :]
+    return pack(ids[order], np.concatenate([base[kept], told[: len(gone)]])[order])

@@ -1,0 +1,186 @@
+"""Relations between assets: those packed with their owner, and those that are stated one by one."""
+
+from __future__ import annotations
+
+import functools
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from typing import cast
+
+from cmdb.model.observation import Json
+from cmdb.store.port import AssetId, Edge, Projection, RelationRow
+from cmdb.store.sqlite import bonds, codec
+from cmdb.store.sqlite.bodies import opened
+from cmdb.store.sqlite.bonds import Bond, Bonds
+from cmdb.store.sqlite.endpoints import Endpoints
+
+_STATED = "SELECT source, type, target, at, detail FROM relation "
+_CHUNK = 500
+
+
+class Relations:
+    """The tables bond and relation, read through endpoints."""
+
+    def __init__(self, connection: sqlite3.Connection, packed: Bonds, endpoints: Endpoints) -> None:
+        self._db = connection
+        self._bonds = packed
+        self._endpoints = endpoints
+
+    def put(
+        self, asset: AssetId, projection: Projection, parts: Mapping[str, AssetId], *, earlier: bool
+    ) -> None:
+        """Makes the edges of a projection the relations of its asset.
+
+        Args:
+            asset: The owner.
+            projection: With the edges.
+            parts: Ids of its parts by their names inside it.
+            earlier: Whether the asset was thought to have been seen earlier than it was.
+        """
+        stated: dict[tuple[int, str, int], Bond] = {}
+        packed: dict[tuple[int, str, int], Bond] = {}
+        sockets: set[int] = set()
+        seen = codec.to_micros(projection.last_seen)
+        for edge in projection.edges:
+            source = asset if edge.source_local is None else parts.get(edge.source_local)
+            target = self._target(edge, projection, parts, asset)
+            if source is None or target is None:
+                continue
+            if edge.target_socket is not None:
+                sockets.add(target)
+            kept = stated if edge.target is not None and edge.target != asset else packed
+            at = seen if edge.observed_at is None else codec.to_micros(edge.observed_at)
+            detail = None if edge.detail is None else _written(edge.detail)
+            key = (source, edge.type, target)
+            known = kept.get(key)
+            if known is None or at > known.at:
+                kept[key] = Bond(source, edge.type, target, at, detail)
+        self._state(asset, stated.values())
+        self._pack(asset, projection, packed, sockets, earlier=earlier)
+
+    def _target(
+        self, edge: Edge, projection: Projection, parts: Mapping[str, AssetId], asset: AssetId
+    ) -> AssetId | None:
+        if edge.target_socket is not None:
+            address, protocol, port = edge.target_socket
+            socket = (projection.scope, address, protocol, port)
+            return self._endpoints.at(socket, projection.first_seen, demo=projection.demo)
+        if edge.target_part is not None:
+            return parts.get(edge.target_part)
+        return asset if edge.target is None else edge.target
+
+    def _state(self, owner: int, stated: Iterable[Bond]) -> None:
+        self._db.execute("DELETE FROM relation WHERE owner=?", (owner,))
+        self._db.executemany(
+            "INSERT INTO relation VALUES (?, ?, ?, ?, ?, ?)",
+            [(b.source, b.type, b.target, owner, b.at, b.detail) for b in stated],
+        )
+
+    def _pack(
+        self,
+        owner: int,
+        projection: Projection,
+        packed: Mapping[tuple[int, str, int], Bond],
+        sockets: set[int],
+        *,
+        earlier: bool,
+    ) -> None:
+        before, newest = self._bonds.put(owner, packed.values(), sockets)
+        ats = [bond.at for bond in packed.values() if bond.target in sockets]
+        if earlier or (ats and newest > min(ats)):
+            self._endpoints.lost(before.tolist())
+        else:
+            self._endpoints.lost(set(before.tolist()) - sockets)
+        if sockets:
+            first = codec.to_micros(projection.first_seen)
+            self._endpoints.used(sockets, first, max(ats))
+
+    def drop(self, asset: AssetId) -> None:
+        """Takes out those that an asset owns."""
+        self._db.execute("DELETE FROM relation WHERE owner=?", (asset,))
+        before, _ = self._bonds.put(asset, (), set())
+        self._endpoints.lost(before.tolist())
+
+    def of(self, asset: AssetId) -> tuple[RelationRow, ...]:
+        """Those that start or end at an asset."""
+        row = self._db.execute("SELECT parent FROM asset WHERE id=?", (asset,)).fetchone()
+        owner = row[0] if row and row[0] is not None else asset
+        found = [bond for bond in self._bonds.of(owner) if asset in {bond.source, bond.target}]
+        sql = f"{_STATED} WHERE source=?1 UNION {_STATED} WHERE target=?1"
+        found += [Bond(*row) for row in self._db.execute(sql, (asset,))]
+        found += self._from_elsewhere(asset)
+        resolved = self._resolved([bond.target for bond in found])
+        ends = {
+            (bond, target)
+            for bond in found
+            if asset in {bond.source, target := resolved.get(bond.target, bond.target)}
+        }
+        rows = [_relation(bond, target) for bond, target in ends]
+        return tuple(sorted(rows, key=lambda row: (row.source, row.type, row.target)))
+
+    def _from_elsewhere(self, asset: AssetId) -> list[Bond]:
+        """Those of assets that use a socket at which this one listens, or which it stands for."""
+        sockets = {
+            row[0]
+            for row in self._db.execute(
+                "SELECT asset FROM endpoint WHERE resolved=?1"
+                " UNION SELECT asset FROM endpoint WHERE asset=?1",
+                (asset,),
+            )
+        }
+        if not sockets:
+            return []
+        users = {user for found in self._endpoints.users(sockets).values() for user in found}
+        return [b for user in sorted(users) for b in self._bonds.of(user) if b.target in sockets]
+
+    def _resolved(self, targets: list[int]) -> dict[int, int]:
+        found: dict[int, int] = {}
+        for start in range(0, len(targets), _CHUNK):
+            chunk = targets[start : start + _CHUNK]
+            marks = ",".join("?" * len(chunk))
+            sql = f"SELECT asset, resolved FROM endpoint WHERE resolved > 0 AND asset IN ({marks})"
+            found.update(self._db.execute(sql, chunk))
+        return found
+
+    def every(self) -> Iterator[RelationRow]:
+        """All between assets that are there, in order of source and target."""
+        there = {row[0] for row in self._db.execute("SELECT id FROM asset")}
+        resolved: dict[int, int] = dict(
+            self._db.execute("SELECT asset, resolved FROM endpoint WHERE resolved > 0")
+        )
+        rows = [
+            (bond.source, resolved.get(bond.target, bond.target), bond.type, bond)
+            for bond in self._all_bonds()
+        ]
+        rows.sort(key=lambda row: row[:3])
+        for source, target, _, bond in rows:
+            if source in there and target in there:
+                yield _relation(bond, target)
+
+    def _all_bonds(self) -> Iterator[Bond]:
+        for at, body in self._db.execute("SELECT at, body FROM bond"):
+            yield from bonds.unpack(opened(self._db, body), at)
+        for row in self._db.execute(_STATED):
+            yield Bond(*row)
+
+
+def _written(detail: Json) -> str:
+    """The JSON of a detail; the same few are said of many."""
+    if isinstance(detail, dict) and all(type(v) in {str, int} for v in detail.values()):
+        return _written_words(tuple(cast("dict[str, str | int]", detail).items()))
+    return codec.canonical(detail).decode()
+
+
+@functools.lru_cache(maxsize=16_384)
+def _written_words(words: tuple[tuple[str, str | int], ...]) -> str:
+    return codec.canonical(dict(words)).decode()
+
+
+def _relation(bond: Bond, target: int) -> RelationRow:
+    return RelationRow(
+        AssetId(bond.source),
+        bond.type,
+        AssetId(target),
+        codec.from_micros(bond.at),
+        None if bond.detail is None else codec.parse(bond.detail),
+    )

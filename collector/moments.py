@@ -1,0 +1,86 @@
+"""The past as operations ask for it: two parameters, and a record that answers as of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+
+from cmdb.history import instant
+from cmdb.query.past import PastNote, past_note
+from cmdb.store.port import AssetId, Record
+from collector.operation import Context
+from reconcile.explain import attributes
+
+if TYPE_CHECKING:
+    from cmdb.query.models import AttributeView
+    from reconcile.past_record import PastRecord
+
+_Answer = TypeVar("_Answer")
+
+
+class Asked(Protocol):
+    """Parameters that may name a moment."""
+
+    @property
+    def as_of(self) -> str | None:
+        """What was so then."""
+        ...
+
+    @property
+    def known_at(self) -> str | None:
+        """What was known then."""
+        ...
+
+
+@dataclass(frozen=True)
+class Then:
+    """What an operation reads."""
+
+    record: Record
+    clock: datetime
+    note: PastNote | None
+    past: PastRecord | None = None
+
+    def claims(self, asset: AssetId) -> Sequence[AttributeView]:
+        """Winning claims of an asset, as the asset page wants them."""
+        if self.past is None:
+            return attributes(self.record, asset, self.clock)
+        from reconcile.past_answers import attributes_then
+
+        return attributes_then(self.past, asset)
+
+    def told(self, answer: _Answer) -> _Answer:
+        """The answer, saying of which moment it is."""
+        if self.past is None or self.note is None:
+            return answer
+        from reconcile.past_answers import named
+
+        note = self.note
+        more = self.past.view.more_relations
+        if more:
+            note = note.also(f"{more} more assets have relations to it that are not listed")
+        renamed: Any = named(answer, self.past.view.former_names())
+        return cast("_Answer", replace(renamed, past=note))
+
+
+@contextmanager
+def at_moment(context: Context, asked: Asked) -> Iterator[Then]:
+    """The record as of the moment that the parameters name, or as it is.
+
+    Raises:
+        BadMoment: One of them is no time.
+    """
+    if not asked.as_of and not asked.known_at:
+        yield Then(context.record, context.now, None)
+        return
+    from reconcile.past_record import as_record, opened
+
+    as_of = instant(asked.as_of, context.now) if asked.as_of else None
+    known_at = instant(asked.known_at, context.now) if asked.known_at else None
+    with opened(context.record, as_of, known_at, context.now) as past:
+        clock = past.past.clock
+        note = past_note(past.past.moment, context.record.history.marks(), clock)
+        yield Then(as_record(past), clock, note, past)

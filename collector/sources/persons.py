@@ -1,0 +1,159 @@
+"""The line of a person's word about identity: what each act needs, and no more than that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from cmdb.model.declare import SOURCE_KINDS
+from cmdb.model.observation import Decision, Json, RecordKey
+from collector.sources import fields
+from collector.sources.fields import BadLine
+
+MOST_RECORDS = 500
+_MOST_LIMIT = 1_000_000
+_FIELDS = frozenset({"type", "at", "act", "records", "by", "note", "extra"})
+_ORDINAL_DIGITS = 18
+
+Check = Callable[[str], bool]
+
+
+@dataclass(frozen=True)
+class Act:
+    """What the line of an act holds."""
+
+    least_records: int
+    most_records: int
+    extra: tuple[str, ...] = ()
+    """Fields of `extra` that it may have ..."""
+    needs: tuple[str, ...] = ()
+    """... and those that it must have."""
+    instead: str = ""
+    """The field of `extra` that may stand in place of records."""
+
+
+ACTS: Mapping[str, Act] = {
+    "same": Act(2, MOST_RECORDS, ("sides",)),
+    "different": Act(2, MOST_RECORDS, ("sides",)),
+    "exclude": Act(1, MOST_RECORDS, ("source",), instead="source"),
+    "include": Act(1, MOST_RECORDS, ("source",), instead="source"),
+    "retire": Act(1, MOST_RECORDS),
+    "restore": Act(1, MOST_RECORDS),
+    "distrust": Act(0, 0, ("key", "value"), ("key", "value")),
+    "trust": Act(0, 0, ("key", "value"), ("key", "value")),
+    "crowded": Act(0, 0, ("n",), ("n",)),
+    "undo": Act(0, 0, ("undoes",), ("undoes",)),
+}
+
+
+def read(line: fields.Object, received_at: datetime) -> Decision:
+    """The decision of a line.
+
+    Raises:
+        BadLine: It does not hold to the form; the message says which field and why.
+    """
+    unknown = sorted(line.keys() - _FIELDS)
+    if unknown:
+        raise BadLine(f"unknown field {unknown[0]!r}")
+    act = line.get("act")
+    form = ACTS.get(act) if isinstance(act, str) else None
+    if form is None:
+        raise BadLine(f"act is {act!r}; it must be one of {', '.join(ACTS)}")
+    keys = tuple(
+        fields.record_key(fields.object_(record, f"records[{place}]"))
+        for place, record in enumerate(fields.list_(line, "records"))
+    )
+    extra = _extra(line.get("extra"), form)
+    _check_records(keys, extra, form)
+    return Decision(
+        str(act),
+        keys,
+        received_at,
+        received_at,
+        by=fields.text(line.get("by") or "", "by"),
+        note=fields.text(line.get("note") or "", "note"),
+        extra=extra,
+    )
+
+
+def write(decision: Decision) -> dict[str, Json]:
+    """The line that read() reads, without the time of its arrival."""
+    records: list[Json] = [reference(key) for key in decision.records]
+    return {
+        "type": "person",
+        "act": decision.act,
+        "records": records,
+        "by": decision.by,
+        "note": decision.note,
+        "extra": dict(decision.extra),
+    }
+
+
+def reference(key: RecordKey) -> Json:
+    """A record as lines name it."""
+    return {
+        "source": {"kind": key.source.kind, "instance": key.source.instance},
+        "scope": key.scope,
+        "native_key": key.native_key,
+    }
+
+
+def _extra(value: Json, form: Act) -> dict[str, str]:
+    given = fields.object_(value or {}, "extra")
+    for name in given:
+        if name not in form.extra:
+            allowed = ", ".join(form.extra) or "nothing"
+            raise BadLine(f"extra.{name} does not belong to this act, which takes {allowed}")
+    found = {name: fields.key(held, f"extra.{name}") for name, held in given.items()}
+    for name in form.needs:
+        if name not in found:
+            raise BadLine(f"extra.{name} is missing")
+    for name, held in found.items():
+        check = _CHECKS.get(name)
+        if check and not check[0](held):
+            raise BadLine(f"extra.{name} is {held!r}; it must be {check[1]}")
+    return found
+
+
+def _check_records(keys: tuple[RecordKey, ...], extra: Mapping[str, str], form: Act) -> None:
+    if not keys and form.instead and form.instead in extra:
+        return
+    if not form.least_records <= len(keys) <= form.most_records:
+        least, most = form.least_records, form.most_records
+        span = f"{least} to {most}" if most else "none"
+        or_else = f", or extra.{form.instead}" if form.instead else ""
+        raise BadLine(f"records has {len(keys)}; this act takes {span}{or_else}")
+    if len(set(keys)) < len(keys):
+        raise BadLine("records names one twice")
+    if int(extra.get("sides", "1")) >= max(len(keys), 2):
+        raise BadLine("extra.sides leaves no record on the other side")
+
+
+def _is_ordinal(text: str) -> bool:
+    plain = text.isascii() and text.isdecimal() and len(text) <= _ORDINAL_DIGITS
+    return plain and int(text) > 0
+
+
+def _is_source(text: str) -> bool:
+    kind, _, instance = text.partition("/")
+    return kind in SOURCE_KINDS and bool(instance)
+
+
+def _is_limit(text: str) -> bool:
+    return _is_ordinal(text) and 1 < int(text) <= _MOST_LIMIT
+
+
+def _is_key(text: str) -> bool:
+    from reconcile.keys import of_one_space
+
+    return bool(of_one_space(text))
+
+
+_CHECKS: Mapping[str, tuple[Check, str]] = {
+    "sides": (_is_ordinal, "a whole number from 1"),
+    "undoes": (_is_ordinal, "the number of a decision"),
+    "source": (_is_source, "kind/instance of a source"),
+    "n": (_is_limit, f"a whole number from 2 to {_MOST_LIMIT}"),
+    "key": (_is_key, "the name of a key"),
+}

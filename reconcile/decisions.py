@@ -1,0 +1,229 @@
+"""What people decided about identity, as identification takes it.
+
+Acts: `same` and `different` speak of records, the last word about a pair counts; `exclude` takes
+records or a whole source out and `include` takes them in again; `retire` and `restore` speak of
+what records are about; `distrust` and `trust` speak of a value, `crowded` of how many records may
+carry one; `undo` takes another decision back as if it had never been made. Decisions are kept
+forever, so that each can be undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import product
+
+from cmdb.model.observation import Decision, RecordKey, Source
+from cmdb.store.port import Ledger, RecordId
+from reconcile import keys
+from reconcile.identify import CROWDED
+from reconcile.instants import to_micros
+from reconcile.objections import Ruling, Rulings, latest
+
+ACTS = (
+    "same", "different", "exclude", "include", "retire", "restore", "distrust", "trust",
+    "crowded", "undo",
+)  # fmt: skip
+SIDES = "sides"
+"""In `extra` of `same` and `different`: how many of the records, from the first, are one side."""
+UNDOES = "undoes"
+"""In `extra` of `undo`: number of the decision that is taken back."""
+SOURCE = "source"
+"""In `extra` of `exclude` and `include`: kind/instance of a whole source."""
+KEY, VALUE = "key", "value"
+"""In `extra` of `distrust` and `trust`: name of a key, and a value in normal form."""
+LIMIT = "n"
+"""In `extra` of `crowded`: a value that more records than this carry no longer identifies."""
+BY_HAND = Source("manual", "by-hand")
+"""Whose word values are that people set. Its records say nothing of identity: each follows the
+record with which a person's `same` binds it."""
+
+
+@dataclass(frozen=True)
+class Decided:
+    """Everything that people decided, as it holds now."""
+
+    rulings: Rulings = field(default_factory=Rulings)
+    records: frozenset[RecordKey] = frozenset()
+    """Records that are excluded."""
+    sources: frozenset[Source] = frozenset()
+    """Sources that are excluded."""
+    follows: Mapping[RecordKey, tuple[RecordKey, int]] = field(default_factory=dict)
+    """Records of values that people set: whom each follows, and since when."""
+    followers: Mapping[RecordKey, tuple[RecordKey, ...]] = field(default_factory=dict)
+    """The other way round."""
+    retired: Mapping[RecordKey, tuple[datetime, str]] = field(default_factory=dict)
+    """Records of what a person retired: when, and who with which reason."""
+    distrusted: frozenset[tuple[str, str]] = frozenset()
+    """Keys and values that identify nobody, because a person said so."""
+    trusted: frozenset[tuple[str, str]] = frozenset()
+    """Keys and values that identify, however many records carry them."""
+    crowded: int = CROWDED
+    """A value that more records than this carry no longer identifies."""
+
+    @property
+    def any_excluded(self) -> bool:
+        """Whether anything is excluded."""
+        return bool(self.records or self.sources)
+
+    def excludes(self, key: RecordKey) -> bool:
+        """Whether nothing that this record says counts."""
+        return key in self.records or key.source in self.sources
+
+
+def decided(decisions: Iterable[tuple[int, Decision]]) -> Decided:
+    """What holds of all decisions, oldest first with their numbers."""
+    holding = standing(decisions)
+    if not holding:
+        return Decided()
+    rulings = latest((d.act, ruling) for number, d in holding for ruling in _rulings(number, d))
+    records, sources = _excluded(holding)
+    values = _values(holding)
+    follows = dict(_follows(rulings))
+    limits = [int(d.extra[LIMIT]) for _, d in holding if d.act == "crowded"]
+    return Decided(
+        rulings,
+        records,
+        sources,
+        follows,
+        _turned(follows),
+        _retired(holding),
+        frozenset(pair for pair, act in values.items() if act == "distrust"),
+        frozenset(pair for pair, act in values.items() if act == "trust"),
+        limits[-1] if limits else CROWDED,
+    )
+
+
+def standing(decisions: Iterable[tuple[int, Decision]]) -> list[tuple[int, Decision]]:
+    """Decisions that were not taken back, without the takings back."""
+    every = list(decisions)
+    gone = undone(every)
+    return [(n, d) for n, d in every if d.act != "undo" and n not in gone]
+
+
+def undone(decisions: Iterable[tuple[int, Decision]]) -> dict[int, int]:
+    """Decisions that were taken back, with the number of what took each back."""
+    found: dict[int, int] = {}
+    # An undo can itself be undone: the newest decides.
+    for number, decision in reversed(list(decisions)):
+        if decision.act == "undo" and number not in found:
+            found.setdefault(int(decision.extra.get(UNDOES) or 0), number)
+    return found
+
+
+def told_by(number: int, decision: Decision) -> str:
+    """A decision as a reason: which, and who made it."""
+    why = f"decision {number}: {decision.act}"
+    return why + (f", said {decision.by}" if decision.by else "")
+
+
+def _rulings(number: int, decision: Decision) -> Iterable[Ruling]:
+    if decision.act not in {"same", "different"}:
+        return
+    why = told_by(number, decision)
+    sides = int(decision.extra.get(SIDES, "1"))
+    for left, right in product(decision.records[:sides], decision.records[sides:]):
+        if left != right:
+            yield Ruling((left, right), to_micros(decision.at), why)
+
+
+def _excluded(
+    holding: Iterable[tuple[int, Decision]],
+) -> tuple[frozenset[RecordKey], frozenset[Source]]:
+    records: dict[RecordKey, bool] = {}
+    sources: dict[Source, bool] = {}
+    for _, decision in holding:
+        if decision.act in {"exclude", "include"}:
+            out = decision.act == "exclude"
+            records.update(dict.fromkeys(decision.records, out))
+            if SOURCE in decision.extra:
+                sources[source_of(decision.extra[SOURCE])] = out
+    return (
+        frozenset(key for key, out in records.items() if out),
+        frozenset(source for source, out in sources.items() if out),
+    )
+
+
+def _follows(rulings: Rulings) -> Iterable[tuple[RecordKey, tuple[RecordKey, int]]]:
+    for ruling in rulings.same:
+        one, two = ruling.records
+        if (one.source == BY_HAND) is not (two.source == BY_HAND):
+            follower, leader = (one, two) if one.source == BY_HAND else (two, one)
+            yield follower, (leader, ruling.at)
+
+
+def _turned(
+    follows: Mapping[RecordKey, tuple[RecordKey, int]],
+) -> dict[RecordKey, tuple[RecordKey, ...]]:
+    found: dict[RecordKey, tuple[RecordKey, ...]] = {}
+    for follower, (leader, _) in sorted(follows.items()):
+        found[leader] = (*found.get(leader, ()), follower)
+    return found
+
+
+def _retired(
+    holding: Iterable[tuple[int, Decision]],
+) -> dict[RecordKey, tuple[datetime, str]]:
+    found: dict[RecordKey, tuple[datetime, str]] = {}
+    for number, decision in holding:
+        if decision.act == "retire":
+            why = told_by(number, decision) + (f": {decision.note}" if decision.note else "")
+            found.update(dict.fromkeys(decision.records, (decision.at, why)))
+        elif decision.act == "restore":
+            for key in decision.records:
+                found.pop(key, None)
+    return found
+
+
+def _values(holding: Iterable[tuple[int, Decision]]) -> dict[tuple[str, str], str]:
+    return {
+        (name, decision.extra[VALUE]): decision.act
+        for _, decision in holding
+        if decision.act in {"distrust", "trust"}
+        for name in keys.of_one_space(decision.extra[KEY])
+    }
+
+
+def source_of(text: str) -> Source:
+    """The source that is written as kind/instance."""
+    kind, _, instance = text.partition("/")
+    return Source(kind, instance)
+
+
+def concerned(ledger: Ledger, decisions: Iterable[Decision]) -> set[RecordId]:
+    """Records that may be about something else since these were made."""
+    known = dict(ledger.decisions())
+    found: set[RecordId] = set()
+    for decision in decisions:
+        about = decision
+        while about.act == "undo":
+            taken_back = known.get(int(about.extra.get(UNDOES, "0") or "0"))
+            if taken_back is None:
+                break
+            about = taken_back
+        rows = (ledger.record(key) for key in about.records)
+        found |= {row.id for row in rows if row is not None}
+        if SOURCE in about.extra:
+            source = source_of(about.extra[SOURCE])
+            found |= {row.id for row in ledger.all_records() if row.key.source == source}
+        found |= _carrying(ledger, about)
+    return found
+
+
+def _carrying(ledger: Ledger, decision: Decision) -> set[RecordId]:
+    """Records with the value, or with any of the values, of which a decision speaks."""
+    if decision.act in {"distrust", "trust"}:
+        name, value = decision.extra[KEY], decision.extra[VALUE]
+        hashes = {keys.carried_as(name, value)}
+        if name in {"mac", "lent_mac"}:
+            hashes.add(keys.seen_mac(value))
+        return {record for each in hashes for record in ledger.holders(each, keys.EVERYONE)}
+    if decision.act == "crowded":
+        least = min(int(decision.extra[LIMIT]), CROWDED) + 1
+        return {
+            record
+            for identifier, _, _ in ledger.common(least)
+            for record in ledger.holders(identifier, keys.EVERYONE)
+        }
+    return set()

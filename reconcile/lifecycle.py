@@ -1,0 +1,121 @@
+"""Present, missing, retired: what may be said of a thing that nobody sees.
+
+Not observed is not absent. A source that goes over places says that a thing is gone only with a
+complete run that covered its place, began after it was seen last, and did not see it. A source
+that speaks when it likes is gone when it has been silent for long. A thing is missing when every
+source that looks at things says so, and retired when it has been missing for long.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cmdb.model.observation import RecordKey
+from cmdb.store.port import RunRow
+from reconcile.account import Account, normal_address
+
+PRESENT, MISSING, RETIRED = "present", "missing", "retired"
+_LOOKS = frozenset({"agent", "scan", "snmp", "cloud", "demo"})
+"""Kinds that look at things; lists and people only tell of them."""
+_SILENT = {
+    "agent": timedelta(days=30),
+    "scan": timedelta(days=90),
+    "snmp": timedelta(days=90),
+    "cloud": timedelta(days=90),
+}
+"""Silence after which a source's word no longer shows that a thing is there. Sources with runs
+have long: while their runs fail, nothing is known."""
+
+Runs = Callable[[RecordKey, datetime], Sequence[RunRow]]
+"""Complete runs of a record's source and scope that began after a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """State of a thing."""
+
+    state: str
+    since: datetime | None
+    """Since when it is missing."""
+    next_at: datetime | None
+    """When time alone may change it."""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Vote:
+    gone_at: datetime | None
+    until: datetime | None
+    """When silence makes it gone."""
+    why: str
+
+
+def life(accounts: Sequence[Account], runs: Runs, now: datetime, retire_after: timedelta) -> Life:
+    """The state of a thing of which these accounts tell."""
+    looking = [account for account in accounts if account.row.key.source.kind in _LOOKS]
+    votes = [_vote(account, runs, now) for account in looking or accounts]
+    gone = [vote.gone_at for vote in votes if vote.gone_at is not None]
+    if not votes or len(gone) < len(votes):
+        ends = [vote.until for vote in votes if vote.gone_at is None and vote.until]
+        return Life(PRESENT, None, min(ends, default=None))
+    since = max(gone)
+    why = "; ".join(dict.fromkeys(vote.why for vote in votes))
+    if now >= since + retire_after:
+        return Life(RETIRED, since, None, f"{why}; missing for {retire_after.days} days")
+    return Life(MISSING, since, since + retire_after, why)
+
+
+def retired(
+    accounts: Sequence[Account], said: Mapping[RecordKey, tuple[datetime, str]]
+) -> Life | None:
+    """The state of a thing that a person retired, until something sees it after that.
+
+    Args:
+        accounts: Those who tell of it.
+        said: Records of what people retired: when, and why.
+    """
+    words = [said[account.row.key] for account in accounts if account.row.key in said]
+    if not words:
+        return None
+    at, why = max(words)
+    looking = (account for account in accounts if account.row.key.source.kind in _LOOKS)
+    if any(account.said_at > at for account in looking):
+        return None
+    return Life(RETIRED, at, None, why)
+
+
+def _vote(account: Account, runs: Runs, now: datetime) -> _Vote:
+    key, seen = account.row.key, account.said_at
+    for run in runs(key, seen):
+        if covers(run, places(account)):
+            why = f"{key.source.kind} {key.source.instance}: run {run.run} did not see it"
+            return _Vote(run.began_at, None, why)
+    silent = _SILENT.get(key.source.kind)
+    if silent is None:
+        return _Vote(None, None, "")
+    if now >= seen + silent:
+        why = f"{key.source.kind} {key.source.instance}: silent for {silent.days} days"
+        return _Vote(seen + silent, None, why)
+    return _Vote(None, seen + silent, "")
+
+
+def places(account: Account) -> tuple[str, ...]:
+    """The addresses at which a source looks for a record."""
+    written = account.row.key.native_key.partition("/")[0]
+    address = normal_address(written)
+    return (address,) if address else ()
+
+
+def covers(run: RunRow, addresses: Iterable[str]) -> bool:
+    """Whether a run looked where a record is."""
+    if run.covers_all:
+        return True
+    networks = [ipaddress.ip_network(prefix, strict=False) for prefix in run.prefixes]
+    return any(
+        parsed.version == network.version and parsed in network
+        for parsed in map(ipaddress.ip_address, addresses)
+        for network in networks
+    )

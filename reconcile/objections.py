@@ -1,0 +1,210 @@
+"""What speaks against two sides being one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from cmdb.model.observation import RecordKey
+from cmdb.store.port import RecordId
+from reconcile.cluster import Cluster, Grain
+from reconcile.evidence import KEYS, SINGLE
+
+_LIVE_KINDS = frozenset({"agent", "cloud", "snmp"})
+"""Kinds of source that look at things; a list may have one machine in two rows."""
+_LISTS = frozenset({"import", "manual"})
+_LABELS = frozenset({"asset_tag"})
+"""Keys that people put on things: what people typed elsewhere does not speak against them."""
+_TURNS = 3
+"""So often two hardwares alternate under one native key before both are taken for live."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """A reason to keep two sides apart."""
+
+    why: str
+    doubtful: bool = False
+    """Whether a person should be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A person's word about two records."""
+
+    records: tuple[RecordKey, RecordKey]
+    at: int
+    why: str
+
+    def other(self, key: RecordKey) -> RecordKey:
+        """The record that is spoken of together with this one."""
+        return self.records[self.records[0] == key]
+
+
+@dataclass(frozen=True)
+class Rulings:
+    """What people decided, the last word about each pair of records."""
+
+    same: tuple[Ruling, ...] = ()
+    different: tuple[Ruling, ...] = ()
+
+    def apart(self, one: RecordKey, two: RecordKey) -> Ruling | None:
+        """The ruling that keeps these records apart."""
+        for ruling in self.different:
+            if set(ruling.records) == {one, two}:
+                return ruling
+        return None
+
+
+class Objections:
+    """Weighs what two clusters say against each other."""
+
+    def __init__(self, rulings: Rulings) -> None:
+        self._rulings = rulings
+        self.watched: set[RecordId] = set()
+        """Records that may yet prove to be live at once with others."""
+
+    def between(self, one: Cluster, two: Cluster, name: str) -> Objection | None:
+        """Why a value of the key `name` may not join them, or None."""
+        certain = self._ruled(one, two) or _part(one, two)
+        if certain or name == "observer":
+            return certain
+        certain = _housing(one, two) or _differ(one, two, name)
+        if certain and name in _LABELS:
+            certain = _differ(one, two, name, observed=True)
+        return certain or self._live_at_once(one, two)
+
+    def replaced(self, one: Cluster, two: Cluster) -> str:
+        """Why a native key went over to another thing, or nothing.
+
+        Hardware is another when some of what identifies it differs and nothing is the same.
+        """
+        certain = self._ruled(one, two) or _part(one, two)
+        if certain:
+            return certain.why
+        differing = ""
+        for name in (*SINGLE, "mac"):
+            left, right = _with_kin(one, name), _with_kin(two, name)
+            if not left or not right:
+                continue
+            if left & right:
+                return ""
+            if name != "mac":
+                differing = differing or f"{name} differs: {min(left)} and {min(right)}"
+        return differing
+
+    def _live_at_once(self, one: Cluster, two: Cluster) -> Objection | None:
+        """Two live reports of one identity are clones, unless one name goes with both."""
+        if not _other_adapters(one, two) or one.of("name") & two.of("name"):
+            return None
+        named = bool(one.of("name") and two.of("name"))
+        if one.of("bios_uuid") & two.of("bios_uuid") and not named:
+            return None
+        pairs = list(_rival_accounts(one, two, named=named))
+        if any(_interleave(left, right) for left, right in pairs):
+            return Objection("both were live at once, with other adapters", doubtful=True)
+        self.watched.update(grain.record for pair in pairs for grain in pair)
+        return None
+
+    def _ruled(self, one: Cluster, two: Cluster) -> Objection | None:
+        if not self._rulings.different:
+            return None
+        first, second = one.keys(), two.keys()
+        for ruling in self._rulings.different:
+            left, right = ruling.records
+            if (left in first and right in second) or (left in second and right in first):
+                return Objection(ruling.why)
+        return None
+
+
+def _part(one: Cluster, two: Cluster) -> Objection | None:
+    for part, whole in ((one, two), (two, one)):
+        parents = {grain.parent for grain in part.grains if grain.parent}
+        if parents and parents & whole.keys():
+            return Objection(f"one is part of the other: {min(parents).native_key}")
+    return None
+
+
+def _housing(one: Cluster, two: Cluster) -> Objection | None:
+    kinds = [{g.houses for g in cluster.grains} - {None} for cluster in (one, two)]
+    if all(kinds) and not kinds[0] & kinds[1]:
+        return Objection("one is an enclosure, the other stands in one")
+    return None
+
+
+def _differ(one: Cluster, two: Cluster, name: str, *, observed: bool = False) -> Objection | None:
+    """Whether they have different values of a key of which a thing has one.
+
+    `observed` leaves aside what lists say: serial numbers in them are typed by hand.
+    """
+    for key in SINGLE:
+        left, right = (_own(side, key, observed=observed) for side in (one, two))
+        if key == name or not left or not right:
+            continue
+        if not _with_kin(one, key) & _with_kin(two, key):
+            return Objection(f"{key} differs: {min(left)} and {min(right)}")
+    return None
+
+
+def _own(cluster: Cluster, key: str, *, observed: bool) -> set[str]:
+    if not observed:
+        return cluster.of(key)
+    looking = (grain for grain in cluster.grains if grain.key.source.kind not in _LISTS)
+    return {value for grain in looking for value in grain.of(key)}
+
+
+def _with_kin(cluster: Cluster, name: str) -> set[str]:
+    return cluster.of(name).union(*(cluster.of(other) for other in KEYS[name].kin))
+
+
+def _other_adapters(one: Cluster, two: Cluster) -> bool:
+    left = one.of("mac") | one.of("local_mac")
+    right = two.of("mac") | two.of("local_mac")
+    return bool(left and right) and 2 * len(left & right) < min(len(left), len(right))
+
+
+def _rival_accounts(one: Cluster, two: Cluster, *, named: bool) -> Iterator[tuple[Grain, Grain]]:
+    """Accounts of both that one source gives, and so gives of two things if at once."""
+    for left in one.grains:
+        if left.key.source.kind in _LIVE_KINDS:
+            for right in two.grains:
+                if _one_observer(left, right, named=named):
+                    yield left, right
+
+
+def _one_observer(left: Grain, right: Grain, *, named: bool) -> bool:
+    """Whether two accounts of one thing should agree; all managers of virtual machines count."""
+    if left.record == right.record:
+        return named
+    managers = left.key.source.kind == right.key.source.kind == "cloud"
+    return managers or left.key.source == right.key.source
+
+
+def _interleave(left: Grain, right: Grain) -> bool:
+    if left.record != right.record:
+        return left.first < right.spans[-1][1] and right.first < left.spans[-1][1]
+    marks = sorted([(span, 0) for span in left.spans] + [(span, 1) for span in right.spans])
+    sides = [side for _, side in marks]
+    return sum(a != b for a, b in pairwise(sides)) >= _TURNS
+
+
+def latest(rulings: Iterable[tuple[str, Ruling]]) -> Rulings:
+    """The last word about each pair: act ("same" or "different") and ruling in order of time."""
+    last: dict[frozenset[RecordKey], tuple[str, Ruling]] = {}
+    for act, ruling in sorted(rulings, key=lambda item: (item[1].at, item[0])):
+        last[frozenset(ruling.records)] = (act, ruling)
+    ordered = sorted(last.values(), key=lambda item: (item[1].at, item[1].records))
+    return Rulings(
+        tuple(ruling for act, ruling in ordered if act == "same"),
+        tuple(ruling for act, ruling in ordered if act == "different"),
+    )
+
+
+def by_record(rulings: Iterable[Ruling]) -> dict[RecordKey, list[Ruling]]:
+    """Rulings by each of the records that they are about."""
+    found: dict[RecordKey, list[Ruling]] = {}
+    for ruling in rulings:
+        for key in ruling.records:
+            found.setdefault(key, []).append(ruling)
+    return found

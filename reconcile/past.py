@@ -1,0 +1,239 @@
+"""What was so about one asset, or what was believed of it: its projection at a moment.
+
+The functions that project the present are asked again, with the words and links of the moment.
+What they cannot know, the change feed corrects: when a word was merely repeated is kept for the
+last time only, and with it when a thing had been silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import cast
+
+from cmdb.model.classes import CLASS_BY_NAME
+from cmdb.model.observation import Json, RecordKey, SectionKind, Source
+from cmdb.store.history import History, Moment, RecordThen
+from cmdb.store.port import (
+    AssetId,
+    Ledger,
+    LinkRow,
+    Projection,
+    Record,
+    RecordId,
+    RecordRow,
+    RunRow,
+    StoredSection,
+)
+from reconcile import keys
+from reconcile.account import Account
+from reconcile.decisions import decided
+from reconcile.lifecycle import PRESENT
+from reconcile.normalise.forms import FORMS
+from reconcile.project import project
+from reconcile.sections import OVERLAID, Values, read_values, write_values
+from reconcile.things import Things
+from reconcile.voices import Voices
+
+
+class PastLedger:
+    """What reads of a ledger get at a moment; each record is read once."""
+
+    def __init__(self, ledger: Ledger, history: History, moment: Moment) -> None:
+        self._ledger = ledger
+        self._history = history
+        self._moment = moment
+        self._known: dict[RecordId, RecordThen | None] = {}
+
+    def then(self, record: RecordId) -> RecordThen | None:
+        """A record at the moment."""
+        if record not in self._known:
+            found = self._history.record(record, self._moment)
+            self._known[record] = None if found is None else self._completed(found)
+        return self._known[record]
+
+    def forget(self) -> None:
+        """Drops what was read."""
+        self._known.clear()
+
+    def _completed(self, found: RecordThen) -> RecordThen:
+        """Lays single values that came late over what was said whole before them."""
+        sections = {
+            kind: self._whole(found.row.id, kind, section) if kind in OVERLAID else section
+            for kind, section in found.sections.items()
+        }
+        return replace(found, sections=sections)
+
+    def _whole(self, record: RecordId, kind: SectionKind, section: StoredSection) -> StoredSection:
+        told = read_values(section.body)
+        if told.whole_digest or told.values.keys() != told.overlaid.keys() or not told.values:
+            return section
+        before = self._history.word_before(record, kind, section.observed_at, self._moment)
+        if before is None:
+            return section
+        base = read_values(self._whole(record, kind, before).body)
+        values = {**base.values, **told.values}
+        overlaid = {**base.overlaid, **told.overlaid}
+        body = write_values(Values(values, overlaid, base.whole_digest))
+        return replace(section, body=body, confirmed_at=before.confirmed_at)
+
+    # As of cmdb.store.port.Ledger
+
+    def record(self, key: RecordKey) -> RecordRow | None:
+        """See the port."""
+        row = self._ledger.record(key)
+        then = None if row is None else self.then(row.id)
+        return None if then is None else then.row
+
+    def records(self, ids: Iterable[RecordId]) -> dict[RecordId, RecordRow]:
+        """See the port."""
+        found = {record: self.then(record) for record in set(ids)}
+        return {record: then.row for record, then in found.items() if then is not None}
+
+    def sections(self, record: RecordId) -> dict[SectionKind, StoredSection]:
+        """See the port; programs are not among them."""
+        then = self.then(record)
+        return {} if then is None else dict(then.sections)
+
+    def section(self, record: RecordId, kind: SectionKind) -> StoredSection | None:
+        """See the port."""
+        return self.sections(record).get(kind)
+
+    def past(self, record: RecordId, kind: SectionKind) -> Iterator[StoredSection]:
+        """See the port."""
+        current = self.section(record, kind)
+        until = current.observed_at if current is not None else None
+        while until is not None:
+            word = self._history.word_before(record, kind, until, self._moment)
+            until = None if word is None else word.observed_at
+            if word is not None:
+                yield word
+
+    def linked(self, asset: AssetId) -> tuple[LinkRow, ...]:
+        """See the port; links of records of which nothing is known are left out."""
+        found = self._history.linked(asset, self._moment)
+        return tuple(link for link in found if self.then(link.record) is not None)
+
+    def links(self, records: Iterable[RecordId]) -> dict[RecordId, LinkRow]:
+        """See the port."""
+        found = self.stretches(records).items()
+        return {record: link for record, links in found for link in links if link.until is None}
+
+    def stretches(self, records: Iterable[RecordId]) -> dict[RecordId, tuple[LinkRow, ...]]:
+        """See the port."""
+        return self._history.stretches(records, self._moment)
+
+    def complete_runs(self, source: Source, scope: str, after: datetime) -> tuple[RunRow, ...]:
+        """See the port."""
+        return self._history.complete_runs(source, scope, after, self._moment)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the change feed tells of an asset."""
+
+    cls: str
+    state: str
+    attributes: Mapping[str, Json]
+
+
+class Past:
+    """Projects assets as of one moment."""
+
+    def __init__(self, record: Record, moment: Moment, now: datetime) -> None:
+        self.moment = moment
+        self.clock = moment.clock(now)
+        self.record = record
+        self.reads = PastLedger(record.ledger, record.history, moment)
+        self.ledger = cast("Ledger", self.reads)
+        self._decided = decided(record.history.decisions(moment))
+
+    def accounts(self, asset: AssetId) -> list[Account]:
+        """What those who spoke of it said."""
+        return Voices(self.ledger).of(self.ledger.linked(asset))
+
+    def targets(self, accounts: Sequence[Account]) -> list[tuple[str, AssetId, str]]:
+        """Type, asset and part of the relations that they stated, as far as targets were known."""
+        stated = [pair for account in accounts for pair in account.relations]
+        stated += [("parent", account.parent) for account in accounts if account.parent]
+        found = []
+        for type_, key in stated:
+            row = self.ledger.record(keys.whole_key(key))
+            link = self.ledger.links([row.id]).get(row.id) if row else None
+            if link is not None:
+                found.append((type_, link.asset, key.native_key.partition("#")[2]))
+        return list(dict.fromkeys(found))
+
+    def projection(
+        self,
+        asset: AssetId,
+        accounts: Sequence[Account],
+        targets: Sequence[tuple[str, AssetId]] = (),
+    ) -> Projection:
+        """The asset, of which these accounts tell, as it was."""
+        things = Things(cast("Record", _Reading(self.ledger, self.record)), self._decided)
+        life = things.life(accounts, self.clock)
+        made = project(accounts, targets, life, self.clock)
+        return self._corrected(asset, accounts, made)
+
+    def _corrected(
+        self, asset: AssetId, accounts: Sequence[Account], made: Projection
+    ) -> Projection:
+        believed = self.moment.as_of is None
+        if not believed and not (made.state == PRESENT and self._spanned(accounts)):
+            return made
+        told = self._told(asset)
+        if told is None:
+            return made
+        if not believed:
+            return replace(made, state=told.state)
+        return replace(
+            made, cls=told.cls, state=told.state, attributes=_agreed(made.attributes, told)
+        )
+
+    def _spanned(self, accounts: Sequence[Account]) -> bool:
+        found = (self.reads.then(account.row.id) for account in accounts)
+        return any(then is not None and then.spanned for then in found)
+
+    def _told(self, asset: AssetId) -> _Told | None:
+        """The asset as it is, with all undone that the feed tells since; None if that is cut."""
+        row = self.record.view.asset(asset)
+        if row is None or row.id != asset:
+            return None
+        cls, state, attributes = row.cls, row.state, dict(row.attributes)
+        for change in self.record.history.since(asset, self.moment):
+            if change.what == "created":
+                return None
+            detail = cast("dict[str, Json]", change.detail)
+            cls = _old(detail.get("class"), cls)
+            state = _old(detail.get("state"), state)
+            for name, pair in cast("dict[str, list[Json]]", detail.get("attributes", {})).items():
+                attributes[name] = pair[0]
+        held = {name: value for name, value in attributes.items() if value is not None}
+        return _Told(cls, state, held)
+
+
+class _Reading:
+    """The part of a record that Things needs to tell whether something lives."""
+
+    def __init__(self, ledger: Ledger, record: Record) -> None:
+        self.ledger = ledger
+        self.view = record.view
+
+
+def _old(pair: Json, now: str) -> str:
+    return str(pair[0]) if isinstance(pair, list) and pair else now
+
+
+def _agreed(made: Mapping[str, Json], told: _Told) -> dict[str, Json]:
+    """What was made, where the feed says the same but for its spelling; else what the feed says."""
+    declared = CLASS_BY_NAME[told.cls].all_attributes()
+    forms = {attribute.name: FORMS[attribute.normal] for attribute in declared}
+    found: dict[str, Json] = {}
+    for name in [attribute.name for attribute in declared if attribute.name in told.attributes]:
+        value = told.attributes[name]
+        other = made.get(name)
+        same = other is not None and forms[name](other) == forms[name](value) is not None
+        found[name] = other if same else value
+    return found

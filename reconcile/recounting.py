@@ -1,0 +1,130 @@
+"""Decisions as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from cmdb.model.observation import Decision, RecordKey
+from cmdb.query.identity import DecisionView, asset_ref, ref_of
+from cmdb.store.port import AssetId, Record
+from reconcile.decisions import BY_HAND, KEY, LIMIT, SIDES, SOURCE, UNDOES, VALUE, undone
+
+_MOST_NAMED = 3
+
+
+def decisions(record: Record, ref: str | None = None) -> tuple[DecisionView, ...]:
+    """Every decision, newest first; with `ref` those about records of an asset.
+
+    Raises:
+        UnknownAsset: It is not there.
+    """
+    every = record.ledger.decisions()
+    gone = undone(every)
+    wanted = None if ref is None else record.view.find(ref).id
+    assets = _Assets(record)
+    shown: list[DecisionView] = []
+    for number, decision in every:
+        about = _about(decision, dict(every))
+        found = assets.of(about)
+        if wanted is None or wanted in found:
+            shown.append(_view(number, decision, gone.get(number), found))
+    return tuple(reversed(shown))
+
+
+def text_of(decision: Decision) -> str:
+    """What a decision does, in words."""
+    return _TEXTS[decision.act](decision)
+
+
+def _about(decision: Decision, every: Mapping[int, Decision]) -> tuple[RecordKey, ...]:
+    """The records that it speaks of; taking back speaks of those of what it takes back."""
+    while decision.act == "undo":
+        taken_back = every.get(int(decision.extra[UNDOES]))
+        if taken_back is None:
+            return ()
+        decision = taken_back
+    return decision.records
+
+
+def _view(
+    number: int, decision: Decision, undone_by: int | None, assets: set[AssetId]
+) -> DecisionView:
+    return DecisionView(
+        number,
+        decision.act,
+        decision.at,
+        decision.by,
+        decision.note,
+        text_of(decision),
+        tuple(map(ref_of, decision.records)),
+        dict(decision.extra),
+        undone_by,
+        tuple(map(asset_ref, sorted(assets))),
+    )
+
+
+class _Assets:
+    def __init__(self, record: Record) -> None:
+        self._record = record
+
+    def of(self, keys: tuple[RecordKey, ...]) -> set[AssetId]:
+        """The assets that records are about now."""
+        rows = (self._record.ledger.record(key) for key in keys)
+        links = self._record.ledger.links(row.id for row in rows if row is not None)
+        return {link.asset for link in links.values()}
+
+
+def _same(decision: Decision) -> str:
+    left, right = _sides(decision)
+    if any(key.source == BY_HAND for key in decision.records):
+        leader = next((key for key in decision.records if key.source != BY_HAND), None)
+        return f"values were set on what {_named((leader,) if leader else ())} is about"
+    return f"{_named(left)} and {_named(right)} are about one asset"
+
+
+def _different(decision: Decision) -> str:
+    left, right = _sides(decision)
+    return f"{_named(left)} and {_named(right)} are about different assets"
+
+
+def _sides(decision: Decision) -> tuple[tuple[RecordKey, ...], tuple[RecordKey, ...]]:
+    sides = int(decision.extra.get(SIDES, "1"))
+    return decision.records[:sides], decision.records[sides:]
+
+
+def _excluded(decision: Decision) -> str:
+    return f"nothing that {_whose(decision)} says counts"
+
+
+def _included(decision: Decision) -> str:
+    return f"what {_whose(decision)} says counts again"
+
+
+def _whose(decision: Decision) -> str:
+    if SOURCE in decision.extra:
+        return f"source {decision.extra[SOURCE]}"
+    return _named(decision.records)
+
+
+def _named(keys: tuple[RecordKey, ...]) -> str:
+    named = ", ".join(str(ref_of(key)) for key in keys[:_MOST_NAMED])
+    more = len(keys) - _MOST_NAMED
+    return f"{named} and {more} more" if more > 0 else named
+
+
+_TEXTS: Mapping[str, Callable[[Decision], str]] = {
+    "same": _same,
+    "different": _different,
+    "exclude": _excluded,
+    "include": _included,
+    "retire": lambda d: f"what {_named(d.records)} is about is retired until it is seen again",
+    "restore": lambda d: f"what {_named(d.records)} is about is not retired",
+    "distrust": lambda d: f"{d.extra[KEY]} {_plain(d)} identifies nobody",
+    "trust": lambda d: f"{d.extra[KEY]} {_plain(d)} identifies, however many carry it",
+    "crowded": lambda d: f"a value that more than {d.extra[LIMIT]} records carry identifies nobody",
+    "undo": lambda d: f"decision {d.extra[UNDOES]} is taken back",
+}
+
+
+def _plain(decision: Decision) -> str:
+    return decision.extra[VALUE].rpartition("\0")[2]

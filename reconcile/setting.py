@@ -1,0 +1,202 @@
+"""Values that people set: read, checked against the declaration, and bound to their asset.
+
+They are said by a record of their own, which follows the asset's oldest record wherever that goes
+(reconcile/decisions.py). Authority decides as for any claim: a person's value may lose.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from cmdb.model.classes import CLASS_BY_NAME
+from cmdb.model.declare import Attribute, ValueType
+from cmdb.model.observation import (
+    Decision,
+    Extent,
+    Json,
+    Observation,
+    RecordKey,
+    Section,
+    SectionKind,
+)
+from cmdb.query.identity import asset_ref
+from cmdb.store.port import AssetId, Record
+from reconcile.deciding import DecisionRefused, Word, speaker, whole_asset
+from reconcile.decisions import BY_HAND, decided
+from reconcile.voices import Voices
+
+_LONGEST = 4_096
+_MOST_NUMBER = 2**63 - 1
+_MOST_RECORDS = 1_000
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is to be journalled, in this order."""
+
+    asset: AssetId
+    values: Mapping[str, Json]
+    decision: Decision | None
+    """Binds the record to the asset; None: it is bound already."""
+    observations: tuple[Observation, ...]
+
+
+def set_values(record: Record, ref: str, pairs: Sequence[str], word: Word) -> Setting:
+    """A person says what attributes of an asset are.
+
+    Args:
+        record: The store.
+        ref: The asset.
+        pairs: attribute=value, as typed.
+        word: Who says so.
+
+    Raises:
+        UnknownAsset: It is not there.
+        DecisionRefused: A pair is none, or holds no value of the attribute's type.
+    """
+    row = whole_asset(record, ref)
+    declared = {each.name: each for each in CLASS_BY_NAME[row.cls].all_attributes()}
+    values: dict[str, Json] = {}
+    for pair in pairs:
+        name, mark, text = pair.partition("=")
+        name = name.strip()
+        if not mark:
+            raise DecisionRefused(f"{pair!r} is no attribute=value")
+        if name in values:
+            raise DecisionRefused(f"{name} is set twice")
+        values[name] = value_of(_declared(declared, row.cls, name), text.strip())
+    if not values:
+        raise DecisionRefused("nothing to set: write attribute=value")
+    own = _own(record, row.id)
+    if own:
+        return Setting(row.id, values, None, (_observation(own[0], values, word.at),))
+    leader = speaker(record, row)
+    key = _fresh(record, leader.scope, row.id)
+    bound = word.says("same", (key, leader))
+    return Setting(row.id, values, bound, (_observation(key, values, word.at),))
+
+
+def unset_values(record: Record, ref: str, names: Sequence[str], word: Word) -> Setting:
+    """People say nothing of these attributes any more.
+
+    Raises:
+        UnknownAsset: It is not there.
+        DecisionRefused: Nobody set one of them.
+    """
+    row = whole_asset(record, ref)
+    said = {
+        account.row.key: account.claims
+        for account in Voices(record.ledger).of(record.ledger.linked(row.id))
+        if account.row.key.source == BY_HAND
+    }
+    observations = []
+    for key, claims in said.items():
+        gone = [name for name in names if name in claims and claims[name].value is not None]
+        if gone:
+            observations.append(_observation(key, dict.fromkeys(gone), word.at))
+    told = {name for each in observations for name in values_in(each)}
+    for name in names:
+        if name not in told:
+            raise DecisionRefused(f"nobody set {name} of {asset_ref(row.id)} here")
+    return Setting(row.id, dict.fromkeys(names), None, tuple(observations))
+
+
+def values_in(observation: Observation) -> Mapping[str, Json]:
+    """The values of an observation that was made here."""
+    value = observation.sections[SectionKind.ATTRIBUTES].value
+    assert isinstance(value, dict)
+    return value
+
+
+def value_of(attribute: Attribute, text: str) -> Json:
+    """A typed text as a value of an attribute.
+
+    Raises:
+        DecisionRefused: It is none.
+    """
+    if not text:
+        raise DecisionRefused(f"{attribute.name} has no value; 'stocktake unset' takes one back")
+    if len(text) > _LONGEST:
+        raise DecisionRefused(f"{attribute.name} is longer than {_LONGEST} characters")
+    try:
+        return _READERS[attribute.type](text)
+    except ValueError as error:
+        unit = f" in {attribute.unit}" if attribute.unit else ""
+        raise DecisionRefused(
+            f"{attribute.name} is a {attribute.type.value}{unit}; {text!r} is none"
+        ) from error
+
+
+def _declared(declared: Mapping[str, Attribute], cls: str, name: str) -> Attribute:
+    if name not in declared:
+        raise DecisionRefused(f"{cls} has no attribute {name!r}; it has {', '.join(declared)}")
+    return declared[name]
+
+
+def _own(record: Record, asset: AssetId) -> list[RecordKey]:
+    """Records of what people set on an asset, the oldest first."""
+    links = [link for link in record.ledger.linked(asset) if link.until is None]
+    rows = record.ledger.records(link.record for link in links)
+    return [row.key for _, row in sorted(rows.items()) if row.key.source == BY_HAND]
+
+
+def _fresh(record: Record, scope: str, asset: AssetId) -> RecordKey:
+    """A name that no record has, nor a decision speaks of."""
+    taken = set(decided(record.ledger.decisions()).follows)
+    for number in range(1, _MOST_RECORDS):
+        name = asset_ref(asset) + (f" ({number})" if number > 1 else "")
+        key = RecordKey(BY_HAND, scope, name)
+        if key not in taken and record.ledger.record(key) is None:
+            return key
+    raise DecisionRefused(f"too much was set on {asset_ref(asset)} and moved away again")
+
+
+def _observation(key: RecordKey, values: Mapping[str, Json], at: datetime) -> Observation:
+    section = Section(Extent.PARTIAL, dict(values))
+    return Observation(key, at, at, full=False, sections={SectionKind.ATTRIBUTES: section})
+
+
+def _whole(text: str) -> int:
+    value = int(text)
+    if abs(value) > _MOST_NUMBER:
+        raise ValueError(text)
+    return value
+
+
+def _real(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value) or abs(value) > _MOST_NUMBER:
+        raise ValueError(text)
+    return value
+
+
+def _truth(text: str) -> bool:
+    found = {"yes": True, "true": True, "no": False, "false": False}.get(text.lower())
+    if found is None:
+        raise ValueError(text)
+    return found
+
+
+def _instant(text: str) -> str:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(text)
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _text(text: str) -> str:
+    if any(0xD800 <= ord(char) <= 0xDFFF or char == "\0" for char in text):  # noqa: PLR2004
+        raise ValueError(text)
+    return text
+
+
+_READERS: Mapping[ValueType, Callable[[str], Json]] = {
+    ValueType.TEXT: _text,
+    ValueType.WHOLE: _whole,
+    ValueType.REAL: _real,
+    ValueType.TRUTH: _truth,
+    ValueType.INSTANT: _instant,
+}

@@ -1,0 +1,132 @@
+"""Which asset a thing is: an asset follows the record that has been linked to it longest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cmdb.model.classes import CLASS_BY_NAME
+from cmdb.model.classes.authority import MEASURED
+from cmdb.model.observation import RecordKey, Source
+from cmdb.store.port import AssetId, LinkRow, Record, RecordId, RunRow
+from reconcile.account import UNKNOWN_CLASS, Account
+from reconcile.authority import class_of
+from reconcile.decisions import Decided, decided
+from reconcile.instants import to_micros
+from reconcile.lifecycle import Life, life, retired
+from reconcile.links import stands
+from reconcile.stretches import Identified, Stretch
+
+Believed = Mapping[RecordId, Sequence[LinkRow]]
+
+
+@dataclass(frozen=True, slots=True)
+class Assets:
+    """The assets of things."""
+
+    kept: list[AssetId]
+    """One for each thing, in their order."""
+    joined: list[tuple[AssetId, AssetId]] = field(default_factory=list)
+    """Assets that became aliases, and of which."""
+
+
+class Things:
+    """Gives things their assets."""
+
+    def __init__(self, record: Record, holding: Decided | None = None) -> None:
+        self._ledger = record.ledger
+        self._view = record.view
+        self._decided = decided(self._ledger.decisions()) if holding is None else holding
+        self._runs: dict[tuple[Source, str, datetime], tuple[RunRow, ...]] = {}
+
+    def assets(self, things: Sequence[Identified], before: Believed) -> Assets:
+        """The assets of a component's things.
+
+        Args:
+            things: All things of the component.
+            before: What was believed of its records.
+        """
+        claimed = self._claims(things, before)
+        taken = {asset for found in claimed for asset in found}
+        result = Assets([])
+        for thing, found in zip(things, claimed, strict=True):
+            asset = found[0] if found else self._new(thing, taken)
+            taken.add(asset)
+            result.kept.append(asset)
+            result.joined.extend((gone, asset) for gone in found[1:])
+        return result
+
+    def _claims(self, things: Sequence[Identified], before: Believed) -> list[list[AssetId]]:
+        places: dict[RecordId, list[tuple[Stretch, int]]] = {}
+        for number, thing in enumerate(things):
+            for stretch in thing.stretches:
+                places.setdefault(stretch.record, []).append((stretch, number))
+        claimed: list[list[AssetId]] = [[] for _ in things]
+        for asset in sorted({link.asset for links in before.values() for link in links}):
+            # Records are numbered as they come: the lowest number is the oldest.
+            oldest = min(
+                filter(stands, self._ledger.linked(asset)),
+                key=lambda link: (link.record, link.since),
+                default=None,
+            )
+            if oldest is not None and oldest.record in places:
+                claimed[_holding(places[oldest.record], to_micros(oldest.since))].append(asset)
+        return claimed
+
+    def _new(self, thing: Identified, taken: set[AssetId]) -> AssetId:
+        """A fresh asset, or the one under which scans knew it so far."""
+        macs = sorted({v for s in thing.stretches for key, v in s.keys if key == "mac"})
+        for mac in macs:
+            asset = self._ledger.anchor(f"mac/{mac}")
+            if asset is not None and asset not in taken and self._scans_only(asset):
+                return asset
+        return self._former(thing, taken) or self._view.new_asset()
+
+    def _former(self, thing: Identified, taken: set[AssetId]) -> AssetId | None:
+        """The asset that its oldest record had before it was joined to another, or excluded."""
+        oldest = min(stretch.record for stretch in thing.stretches)
+        for link in reversed(self._ledger.link_history(oldest)):
+            if stands(link) and link.asset not in taken and not self._ledger.linked(link.asset):
+                return link.asset
+        return None
+
+    def anchored(self, name: str) -> AssetId:
+        """The asset of a thing that scans alone know of; a fresh one on first use.
+
+        One that another source knows by now stays with that: the scans' is another then.
+        """
+        asset = self._ledger.anchor(name)
+        if asset is not None and self._scans_only(asset):
+            return asset
+        asset = self._view.new_asset()
+        self._ledger.set_anchor(name, asset)
+        return asset
+
+    def _scans_only(self, asset: AssetId) -> bool:
+        """Whether nobody but scans speaks of an asset."""
+        return not any(map(stands, self._ledger.linked(asset)))
+
+    def life(self, accounts: Sequence[Account], now: datetime) -> Life:
+        """The state of the thing that accounts are about."""
+        by_person = retired(accounts, self._decided.retired)
+        if by_person is not None:
+            return by_person
+        cls = CLASS_BY_NAME.get(
+            class_of(accounts, MEASURED, now) or "", CLASS_BY_NAME[UNKNOWN_CLASS]
+        )
+        return life(accounts, self._complete_runs, now, cls.retire_after)
+
+    def _complete_runs(self, key: RecordKey, after: datetime) -> tuple[RunRow, ...]:
+        place = (key.source, key.scope, after)
+        if place not in self._runs:
+            self._runs[place] = self._ledger.complete_runs(key.source, key.scope, after)
+        return self._runs[place]
+
+
+def _holding(places: Sequence[tuple[Stretch, int]], at: int) -> int:
+    """The thing that a record was about at a time."""
+    for stretch, number in places:
+        if stretch.since <= at and (stretch.until is None or at < stretch.until):
+            return number
+    return min(places, key=lambda place: place[0].since)[1]

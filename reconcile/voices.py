@@ -1,0 +1,140 @@
+"""Who speaks for an asset: of each linked record the words of the stretch that is about it.
+
+A stretch that goes on speaks with what its record says now. One that has ended speaks with what
+was said at its end, until its source says something newer about the same asset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from cmdb.model.observation import Json, SectionKind, Source
+from cmdb.store.port import Ledger, LinkRow, RecordId, RecordRow, StoredSection
+from reconcile.account import Account, Claim, read
+from reconcile.sections import NEVER, OVERLAID, Values, encode, read_values, stored, write_values
+
+
+class Voices:
+    """Reads accounts; remembers those of one transaction."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._accounts: dict[tuple[RecordId, datetime, datetime | None], Account] = {}
+
+    def of(self, links: Sequence[LinkRow]) -> list[Account]:
+        """The accounts of those who speak for an asset with these links."""
+        rows = self._ledger.records({link.record for link in links})
+        return [self.account(rows[link.record], link) for link in speaking(links, rows)]
+
+    def account(self, row: RecordRow, link: LinkRow) -> Account:
+        """What a record said in a stretch."""
+        place = (row.id, link.since, link.until)
+        if place not in self._accounts:
+            self._accounts[place] = account_of(self._ledger, row, link)
+        return self._accounts[place]
+
+
+def speaking(links: Sequence[LinkRow], rows: dict[RecordId, RecordRow]) -> list[LinkRow]:
+    """The links whose words count, in a stable order."""
+    current = [link for link in links if link.until is None]
+    sources = {rows[link.record].key.source for link in current}
+    ended: dict[Source, LinkRow] = {}
+    for link in links:
+        source = rows[link.record].key.source
+        if link.until is None or source in sources:
+            continue
+        known = ended.get(source)
+        if known is None or _end(link, rows) > _end(known, rows):
+            ended[source] = link
+    return sorted([*current, *ended.values()], key=lambda link: rows[link.record].key)
+
+
+def _end(link: LinkRow, rows: dict[RecordId, RecordRow]) -> tuple[object, ...]:
+    return link.last, rows[link.record].key, link.since
+
+
+def account_of(ledger: Ledger, row: RecordRow, link: LinkRow) -> Account:
+    """What a record said in a stretch of its time."""
+    if link.until is None:
+        sections = ledger.sections(row.id)
+        if link.since > row.first_at:
+            sections = _since(sections, link.since)
+        account = read(row, sections)
+    else:
+        sections = sections_before(ledger, row.id, link.until)
+        last = link.last or link.since
+        account = read(replace(row, seen_at=last), _since(sections, link.since))
+    return replace(account, since=link.since, claims=_claims_since(account, link, row))
+
+
+def _claims_since(account: Account, link: LinkRow, row: RecordRow) -> dict[str, Claim]:
+    if link.since <= row.first_at:
+        return dict(account.claims)
+    return {name: claim for name, claim in account.claims.items() if claim.said_at >= link.since}
+
+
+def _since(
+    sections: dict[SectionKind, StoredSection], since: datetime
+) -> dict[SectionKind, StoredSection]:
+    """Sections that were said, whole or in part, since a time."""
+    return {
+        kind: section
+        for kind, section in sections.items()
+        if max(section.confirmed_at, section.observed_at) >= since
+    }
+
+
+def sections_before(
+    ledger: Ledger, record: RecordId, until: datetime
+) -> dict[SectionKind, StoredSection]:
+    """What a record said just before a time: of each section the last word."""
+    found: dict[SectionKind, StoredSection] = {}
+    for kind in SectionKind:
+        section = section_before(ledger, record, kind, until)
+        if section is not None:
+            found[kind] = section
+    return found
+
+
+def section_before(
+    ledger: Ledger, record: RecordId, kind: SectionKind, until: datetime
+) -> StoredSection | None:
+    """The last word of a section before a time, None where there was none.
+
+    Values that were told in part stand beside what was told whole, each with its time: those
+    told by then are gathered from all words, since a late one may have come after later ones.
+    """
+    current = ledger.section(record, kind)
+    if current is None:
+        return None
+    words = [current, *ledger.past(record, kind)]
+    earlier = [word for word in words if word.observed_at < until]
+    if kind in OVERLAID:
+        return _gathered(words, earlier, until)
+    return max(earlier, key=lambda word: (word.observed_at, word.digest), default=None)
+
+
+def _gathered(
+    words: Sequence[StoredSection], earlier: Sequence[StoredSection], until: datetime
+) -> StoredSection | None:
+    whole = max(earlier, key=lambda word: (word.observed_at, word.digest), default=None)
+    base = read_values(whole.body) if whole else Values({}, {})
+    values = {name: value for name, value in base.values.items() if name not in base.overlaid}
+    told: dict[str, tuple[datetime, bytes, Json]] = {}
+    for word in words:
+        known = read_values(word.body)
+        for name, at in known.overlaid.items():
+            mark = (at, encode(known.values[name]), known.values[name])
+            if at < until and (name not in told or mark[:2] > told[name][:2]):
+                told[name] = mark
+    since = whole.confirmed_at if whole and values else NEVER
+    told = {name: mark for name, mark in told.items() if mark[0] >= since or name not in values}
+    if whole is None and not told:
+        return None
+    values.update({name: value for name, (_, _, value) in told.items()})
+    body = write_values(Values(values, {name: at for name, (at, _, _) in told.items()}))
+    newest = max([at for at, _, _ in told.values()], default=since)
+    observed = max(whole.observed_at, newest) if whole else newest
+    return stored(body, observed, min(since, until))

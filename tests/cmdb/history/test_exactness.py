@@ -1,0 +1,129 @@
+"""Answers about the past are what the present was then."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cmdb.store.sqlite.record import open_record
+from tests.cmdb.history.conftest import past_of, state_of
+from tests.reconcile.history import START, Engine, observation
+from tests.reconcile.test_order import lines
+
+_SETTINGS = settings(
+    max_examples=int(os.environ.get("EXAMPLES", "60")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+)
+
+
+def run(event: str, at: int, arrived: int) -> dict[str, Any]:
+    seen = (START + timedelta(hours=at)).isoformat()
+    line = {
+        "type": "run", "run": f"r{arrived}", "event": event, "observed_at": seen,
+        "at": (START + timedelta(hours=arrived)).isoformat(), "scope": "site",
+        "source": {"kind": "scan", "instance": "one"}, "covers": {"all": True},
+    }  # fmt: skip
+    return line | ({"state": "complete"} if event == "end" else {})
+
+
+@st.composite
+def told(draw: st.DrawFn) -> dict[str, Any]:
+    """A line that may arrive late, or a run."""
+    if draw(st.integers(0, 5)) == 0:
+        hour = draw(st.integers(0, 12))
+        return run("end", hour, hour)
+    line: dict[str, Any] = draw(lines())
+    late = timedelta(hours=draw(st.sampled_from((0, 0, 0, 2, 6))))
+    return {**line, "at": (_at(line["observed_at"]) + late).isoformat()}
+
+
+@_SETTINGS
+@given(st.data())
+def test_what_was_believed_is_what_stood_in_the_view(data: st.DataObject) -> None:
+    history = data.draw(st.lists(told(), min_size=2, max_size=8))
+    group = data.draw(st.sampled_from((1, 1, 3)))
+    ordered = sorted(history, key=lambda line: _at(line["at"]))
+    with tempfile.TemporaryDirectory() as folder:
+        record = open_record(Path(folder) / "record.db")
+        engine = Engine(record)
+        kept: dict[datetime, Any] = {}
+        for start in range(0, len(ordered), group):
+            engine.tell(*ordered[start : start + group], group=group)
+            kept[engine.now] = state_of(record)
+        for known_at, state in kept.items():
+            assert past_of(engine, None, known_at) == state, known_at
+        assert past_of(engine, None, START - timedelta(days=1))["assets"] == {}
+        record.close()
+
+
+MACHINES = ("k1", "k2", "k3")
+KINDS = ("agent", "import", "cloud")
+
+
+@st.composite
+def reports(draw: st.DrawFn) -> dict[str, Any]:
+    """Everything that a source knows of a machine whose identity never changes."""
+    kind, key = draw(st.sampled_from(KINDS)), draw(st.sampled_from(MACHINES))
+    place = MACHINES.index(key)
+    attributes = draw(
+        st.fixed_dictionaries(
+            {"system_serial": st.just(f"SERIAL-{key}"), "name": st.just(key)},
+            optional={"owner": st.sampled_from(("ops", "sales")), "vendor": st.just("HP")},
+        )
+    )
+    fields: dict[str, Any] = {"class": "Computer", "attributes": attributes}
+    if kind == "agent":
+        fields["interfaces"] = [
+            {"name": "eth0", "mac": f"00:50:56:aa:00:0{place}", "addresses": [f"10.0.0.{place}/24"]}
+        ]
+    ports = draw(st.sets(st.sampled_from((22, 443))))
+    fields["services"] = [
+        {"protocol": "tcp", "port": port, "process": "nginx"} for port in sorted(ports)
+    ]
+    fields["connections"] = [
+        {"protocol": "tcp", "outbound": True, "process": "nginx", "server_port": 443,
+         "server_address": f"10.0.0.{place}"}
+        for place in sorted(draw(st.sets(st.integers(0, 3), max_size=2)))
+    ]  # fmt: skip
+    fields["programs"] = [
+        {"name": name, "version": draw(st.sampled_from(("1", "2"))), "package_system": "deb"}
+        for name in sorted(draw(st.sets(st.sampled_from(("bash", "curl")))))
+    ]
+    others = draw(st.sets(st.sampled_from(MACHINES), max_size=1))
+    fields["relations"] = [
+        {"type": "related_to", "target": {"native_key": other}} for other in others
+    ]
+    return observation(kind, key, draw(st.integers(0, 200)), **fields)
+
+
+@_SETTINGS
+@given(st.data())
+def test_what_was_so_is_what_one_knows_who_was_told_no_later_word(data: st.DataObject) -> None:
+    history = data.draw(
+        st.lists(reports(), min_size=2, max_size=8, unique_by=lambda line: line["observed_at"])
+    )
+    order = data.draw(st.permutations(history))
+    when = sorted({_at(line["observed_at"]) for line in history})
+    with tempfile.TemporaryDirectory() as folder:
+        record = open_record(Path(folder) / "all.db")
+        engine = Engine(record)
+        engine.tell(*({**line, "at": when[-1].isoformat()} for line in order))
+        for number, as_of in enumerate(when):
+            fresh = Engine(open_record(Path(folder) / f"{number}.db"))
+            heard = [line for line in history if _at(line["observed_at"]) <= as_of]
+            fresh.tell(*({**line, "at": as_of.isoformat()} for line in heard))
+            assert past_of(engine, as_of, None) == state_of(fresh.record), as_of
+            fresh.record.close()
+        record.close()
+
+
+def _at(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

@@ -1,0 +1,103 @@
+"""Packed sets of releases, their differences, tiles and the map of hashes, against plain Python."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from contextlib import closing
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cmdb.store.sqlite import packed, tiles
+from cmdb.store.sqlite.hashes import Hashes
+from cmdb.store.sqlite.tiles import Kind
+
+SETS = st.dictionaries(st.integers(1, 2**32 - 1), st.integers(0, 65_535), max_size=40)
+
+
+def of(installed: dict[int, int]) -> bytes:
+    ids = sorted(installed)
+    days = np.array([installed[i] for i in ids], np.uint16)
+    return packed.pack(np.array(ids, np.uint32), days)
+
+
+def read(body: bytes) -> dict[int, int]:
+    ids, days = packed.unpack(body)
+    told = days.tolist() if days is not None else [0] * len(ids)
+    return dict(zip(ids.tolist(), told, strict=True))
+
+
+@given(SETS)
+def test_a_set_comes_back_as_it_was(installed: dict[int, int]) -> None:
+    assert read(of(installed)) == installed
+
+
+def test_the_first_schema_is_read() -> None:
+    steps = np.array([3, 4, 100_000], "<u4").tobytes()
+    plain = (3).to_bytes(4, "little") + steps
+    assert read(plain) == {3: 0, 7: 0, 100_007: 0}
+    assert read(plain + np.array([1, 0, 9], "<u2").tobytes()) == {3: 1, 7: 0, 100_007: 9}
+    assert read(b"") == {}
+
+
+@given(SETS, SETS, st.sets(st.integers(0, 39)))
+def test_a_patch_leads_back(base: dict[int, int], more: dict[int, int], gone: set[int]) -> None:
+    older = base
+    kept = {key: day for place, (key, day) in enumerate(base.items()) if place not in gone}
+    newer = {**kept, **more}
+    patch = packed.make_patch(of(older), of(newer))
+    if patch is None:
+        return
+    assert packed.is_patch(patch)
+    assert packed.apply_patch(patch, of(newer)) == of(older)
+    delta = packed.delta_of(patch)
+    assert set(delta.come.tolist()) == newer.keys() - older.keys()
+    assert set(delta.gone.tolist()) == older.keys() - newer.keys()
+
+
+def test_a_small_change_has_a_small_patch() -> None:
+    older = dict.fromkeys(range(1, 6_001, 4), 0)
+    newer = {key: day for key, day in older.items() if key > 9} | {2: 0, 6: 0, 10: 0}
+    patch = packed.make_patch(of(older), of(newer))
+    assert patch is not None
+    assert len(patch) < 40
+    assert packed.apply_patch(patch, of(newer)) == of(older)
+
+
+def test_tiles_know_who_has_what() -> None:
+    rng = random.Random(5)
+    model = {
+        owner: set(rng.sample(range(1, 400), rng.randrange(60))) for owner in range(4_096, 6_144, 3)
+    }
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        db.execute("CREATE TABLE tile (kind, block, page, body, PRIMARY KEY (kind, block, page))")
+        owned = [(owner, np.array(sorted(keys), np.uint32)) for owner, keys in model.items()]
+        for _ in range(2):
+            tiles.write_block(db, Kind.PROGRAMS, 2, owned)
+        for wanted in ([1], [15, 16, 17, 399], [400], []):
+            owners, keys = tiles.read_keys(db, Kind.PROGRAMS, wanted, 3)
+            found = set(zip(owners.tolist(), keys.tolist(), strict=True))
+            assert len(found) == len(owners)
+            assert found == {(o, k) for o, had in model.items() for k in had & set(wanted)}
+        assert len(tiles.read_keys(db, Kind.PROGRAMS, [1], 2)[0]) == 0
+        assert len(tiles.read_keys(db, Kind.SOCKETS, [1], 3)[0]) == 0
+
+
+def test_hashes_are_a_map_from_one_to_many() -> None:
+    rng = random.Random(9)
+    keys = [rng.getrandbits(64) - 2**63 for _ in range(700)]
+    found, model = Hashes(), dict[int, set[int]]()
+    for _ in range(20_000):
+        key, number = rng.choice(keys), rng.randrange(1, 6)
+        if rng.random() < 0.6:
+            found.add(key, number)
+            model.setdefault(key, set()).add(number)
+        else:
+            found.discard(key, number)
+            model.get(key, set()).discard(number)
+    assert sum(map(len, model.values())) > 500
+    for key in [*keys, 0, -1]:
+        assert found.get(key) == tuple(sorted(model.get(key, ())))
+        assert found.first(key, 2) == found.get(key)[:2]
