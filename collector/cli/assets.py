@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from collector.cli import show
-from collector.cli.options import AsJson, estate
+from collector.cli.options import AsJson, AsOf, KnownAt, estate
 
 if TYPE_CHECKING:
     from collector.client import Estate
@@ -32,13 +32,15 @@ def assets(
     limit: Annotated[int, typer.Option(min=1, max=500, help="Rows of a page.")] = 50,
     after: Annotated[str | None, typer.Option(help="Cursor of the next page.")] = None,
     parts: Annotated[bool, typer.Option("--parts", help="List services of machines, too.")] = False,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
     as_json: AsJson = False,
 ) -> None:
     """Search and list assets."""
     params = {
         "text": " ".join(text or []), "cls": cls, "state": state, "scope": scope,
         "source_kind": source, "where": tuple(where or ()), "order": order, "limit": limit,
-        "after": after, "parts": parts,
+        "after": after, "parts": parts, "as_of": as_of, "known_at": known_at,
     }  # fmt: skip
     with estate(context) as opened:
         found = opened.call("assets.list", params)
@@ -49,6 +51,7 @@ def assets(
         ("asset", "class", "name", "system", "state", "scope", "sources", "seen"),
         (_line(row, found["as_of"]) for row in found["assets"]),
     )
+    show.past(found)
     shown, total = len(found["assets"]), found["total"]
     typer.echo(f"{shown} of {total}" if shown < total else f"{total} in all")
     if found["cursor"]:
@@ -75,16 +78,20 @@ def show_asset(
     context: typer.Context,
     ref: Ref,
     programs: Annotated[bool, typer.Option("--programs", help="List what is installed.")] = False,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
     as_json: AsJson = False,
 ) -> None:
     """Show all that is known about one asset, with whose word each value is."""
+    when = {"as_of": as_of, "known_at": known_at}
     with estate(context) as opened:
-        page = opened.call("assets.show", {"ref": ref})
-        installed = _all_programs(opened, ref) if programs else None
+        page = opened.call("assets.show", {"ref": ref, **when})
+        installed = _all_programs(opened, ref, when) if programs else None
     if as_json:
         show.print_json(page | ({"programs": installed["programs"]} if installed else {}))
         return
     _head(page)
+    show.past(page)
     show.heading("Attributes")
     show.table(
         ("attribute", "value", "source", "age", ""),
@@ -104,12 +111,13 @@ def show_asset(
         typer.echo(f"\n{page['programs_total']} programs; --programs lists them")
 
 
-def _all_programs(opened: Estate, ref: str) -> dict[str, Any]:
+def _all_programs(opened: Estate, ref: str, when: dict[str, str | None]) -> dict[str, Any]:
     """Every page of them as one."""
-    found: dict[str, Any] = opened.call("assets.programs", {"ref": ref, "limit": 500})
+    wanted = {"ref": ref, "limit": 500, **when}
+    found: dict[str, Any] = opened.call("assets.programs", wanted)
     cursor = found["cursor"]
     while cursor:
-        more = opened.call("assets.programs", {"ref": ref, "limit": 500, "after": cursor})
+        more = opened.call("assets.programs", {**wanted, "after": cursor})
         found["programs"] += more["programs"]
         cursor = more["cursor"]
     return found

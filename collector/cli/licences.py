@@ -10,7 +10,7 @@ import typer
 from collector.cli import show
 from collector.cli.assets import Ref
 from collector.cli.data import wait
-from collector.cli.options import FAILED, REFUSED, AsJson, estate, fail
+from collector.cli.options import FAILED, REFUSED, AsJson, AsOf, KnownAt, estate, fail
 
 alerts = typer.Typer(help="List alerts, and say where they go.", invoke_without_command=True)
 
@@ -24,10 +24,14 @@ def impact(
         list[str] | None, typer.Option("--also", metavar="ASSET", help="Fails at the same time.")
     ] = None,
     depth: Annotated[int | None, typer.Option(min=1, help="Hops to look.")] = None,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what fails if an asset fails, with the path that proves it."""
-    params = {"ref": ref, "also": tuple(also or ()), "depth": depth}
+    params = {
+        "ref": ref, "also": tuple(also or ()), "depth": depth, "as_of": as_of, "known_at": known_at,
+    }  # fmt: skip
     with estate(context) as opened:
         found = opened.call("assets.impact", params)
     if as_json:
@@ -40,6 +44,7 @@ def impact(
         f"{counts['down']} down, {counts['degraded']} degraded, {counts['at_risk']} at risk"
         f"; as of {found['as_of']}"
     )
+    show.past(found)
     if found["affected"]:
         show.table(
             ("state", "asset", "class", "name", "owner", "group", "why", "oldest evidence"),
@@ -72,18 +77,23 @@ def _affected(row: dict[str, Any], now: str) -> tuple[object, ...]:
 def position(
     context: typer.Context,
     product: Annotated[str | None, typer.Argument(help="One product with its proof.")] = None,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what licences are required and owned, worst first; of one product with the proof."""
+    when = {"as_of": as_of, "known_at": known_at}
     with estate(context) as opened:
         found = (
-            opened.call("positions.show", {"product": product})
+            opened.call("positions.show", {"product": product, **when})
             if product
-            else opened.call("positions.list", {})
+            else opened.call("positions.list", when)
         )
     if as_json:
         show.print_json(found)
-    elif product:
+        return
+    show.past(found)
+    if product:
         _one(found)
     else:
         _all(found["positions"])

@@ -45,6 +45,14 @@ _CODES: tuple[tuple[type[Exception], int], ...] = (
     (NoRoom, NO_ROOM),
 )
 
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="TIME", help="As it was then: a date, a time, '3 days ago'."),
+]
+KnownAt = Annotated[
+    str | None,
+    typer.Option("--known-at", metavar="TIME", help="By what was known then, not by what is now."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 

@@ -62,6 +62,15 @@ def heading(text: str) -> None:
     typer.secho(text, bold=True)
 
 
+def past(answer: dict[str, Any]) -> None:
+    """Says of which moment an answer is, if it is about the past, and what of that is not whole."""
+    note = answer.get("past")
+    if note:
+        typer.secho(clean(note["said"]), fg="yellow")
+        for more in note["notes"]:
+            typer.echo(clean(more))
+
+
 def clean(value: object) -> str:
     """A value as text in which nothing can move the cursor or change colours."""
     if value is None:
