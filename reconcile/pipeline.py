@@ -151,7 +151,9 @@ class Pipeline:
         """Identity and projection of whatever the group touched."""
         witness.flush()
         components = self._components(at, witness)
-        components.identify({*witness.touched.records, *self._decided(group)})
+        about = self._decided(group)
+        components.identify({*witness.touched.records, *about})
+        components.touch_past(about)
         components.touch(group.changed)
         components.touch_past(group.late)
         for record, (come, gone) in sorted(group.programs.items()):

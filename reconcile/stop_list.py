@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
+from cmdb.model.declare import KeyForm
 from cmdb.model.observation import Decision
 from cmdb.query.identity import Learned, Spread, StopList, StopValue
 from cmdb.store.port import AssetId, Identifier, Ledger, Record, RecordId
@@ -20,7 +21,7 @@ from reconcile import keys
 from reconcile.deciding import DecisionRefused, Word
 from reconcile.decisions import KEY, LIMIT, VALUE, Decided, decided, standing
 from reconcile.evidence import KEYS, LENT
-from reconcile.normalise.forms import FORMS
+from reconcile.normalise.forms import FORMS, mac
 from reconcile.witness import Witness
 
 LEAST = 12
@@ -30,6 +31,8 @@ _SHARE = 0.999
 _MOST_SHOWN = 500
 _AT_ONCE = 1_000
 _SEVERAL = AssetId(-1)
+_EDITED = frozenset({KeyForm.ATTRIBUTE, KeyForm.MAC})
+"""Forms of keys of which people edit values; others hold a scope or more besides."""
 
 
 def stop_list(record: Record) -> StopList:
@@ -84,10 +87,10 @@ def normal(key: str, value: str) -> str:
         DecisionRefused: There is no such key, or the value is none of its.
     """
     declared = KEYS.get(key)
-    if declared is None or key in {"observer", "name", "address"}:
-        allowed = [name for name in KEYS if name not in {"observer", "name", "address"}]
+    if declared is None or declared.form not in _EDITED:
+        allowed = [name for name, each in KEYS.items() if each.form in _EDITED]
         raise DecisionRefused(f"there is no key {key!r}; there are {', '.join(allowed)}")
-    form = FORMS["mac" if key == "mac" else declared.normal](value)
+    form = (mac if declared.form is KeyForm.MAC else FORMS[declared.normal])(value)
     if not form:
         raise DecisionRefused(f"{value!r} is no {key}, or a placeholder that never identifies")
     return form

@@ -210,8 +210,8 @@ def explain(
         )
     if attribute is None:
         show.heading("Records")
-        for link in found["links"]:
-            _link(link)
+        for number, link in enumerate(found["links"], start=1):
+            _link(number, link)
 
 
 def _claim(claim: dict[str, Any], unit: str | None, now: str) -> tuple[object, ...]:
@@ -222,13 +222,16 @@ def _claim(claim: dict[str, Any], unit: str | None, now: str) -> tuple[object, .
     )  # fmt: skip
 
 
-def _link(link: dict[str, Any]) -> None:
-    name = f"{link['source_kind']}/{link['source_instance']} {link['scope']} {link['native_key']}"
-    typer.echo(f"{show.clean(name)}: by {link['rule']}, since {link['since']}")
+def _link(number: int, link: dict[str, Any]) -> None:
+    parts = ("source_kind", "source_instance", "scope", "native_key")
+    name = show.clean("/".join(link[part] for part in parts))
+    until = f" until {link['until']}" if link["until"] else ""
+    question = ", a question" if link["state"] == "twin" else ""
+    typer.echo(f"{number}  {name}: by {link['rule']}, since {link['since']}{until}{question}")
     for word in ("joined_by", "ignored"):
         for reason in link["evidence"].get(word, ()):
-            other = "/".join(reason["record"][:2]) + " " + reason["record"][3]
-            why = f" ({reason['why']})" if reason["why"] else ""
+            other = "/".join(reason["record"])
+            why = f" ({reason['why']})" if reason.get("why") else ""
             verb = "shares" if word == "joined_by" else "not joined, though it shares"
             typer.echo(show.clean(f"  {verb} {reason['key']} {reason['value']} with {other}{why}"))
 

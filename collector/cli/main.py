@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from collector.cli import assets, data, estate, identity, licences, observers, programs, reconciling
+from collector.cli import (
+    assets,
+    data,
+    differences,
+    estate,
+    identity,
+    licences,
+    observers,
+    programs,
+    reconciling,
+)
 from collector.cli.options import EXIT_CODES, Settings
 
 _EPILOG = "Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES) + "."
@@ -63,6 +73,7 @@ app.command("reinstate")(identity.reinstate)
 app.add_typer(reconciling.stop_list, name="stop-list")
 app.command("reconcile")(reconciling.reconcile)
 app.command("rebuild")(reconciling.rebuild)
+app.command("diff")(differences.diff)
 app.command("programs")(programs.programs)
 app.command("impact")(licences.impact)
 app.command("position")(licences.position)

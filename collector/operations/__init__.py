@@ -19,6 +19,7 @@ _MODULES = (
     "identity",
     "setting",
     "reconciling",
+    "differences",
     "programs",
     "impact",
     "licences",

@@ -9,6 +9,7 @@ PATHS: dict[str, tuple[str, str]] = {
     "assets.explain": ("GET", "/assets/{ref}/explain"),
     "assets.programs": ("GET", "/assets/{ref}/programs"),
     "assets.history": ("GET", "/assets/{ref}/history"),
+    "assets.diff": ("GET", "/assets/{ref}/diff"),
     "identity.join": ("POST", "/identity/join"),
     "identity.split": ("POST", "/identity/split"),
     "identity.exclude": ("POST", "/identity/exclude"),

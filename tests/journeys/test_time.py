@@ -43,6 +43,13 @@ def test_the_past_is_asked_for_on_two_axes(home: Estate, server: Server) -> None
         assert owner(estate, "--known-at", "2026-03-09T12:00:00Z") == "cleo"
         page = estate.json("show", "pc-1", "--as-of", "2026-03-02")
         assert page["past"]["as_of"].startswith("2026-03-02")
+        found = estate.json("diff", "pc-1", "2026-03-02", "2026-03-06")
+        assert found["differences"] == [
+            {"part": "attribute", "name": "owner", "before": "ann", "after": "bob"}
+        ]
+        new = estate.json("diff", "pc-1", "2026-02-01")["differences"]
+        assert {"part": "attribute", "name": "owner", "before": None, "after": "cleo"} in new
+        assert estate.run("diff", "nobody", "2026-02-01").returncode == 4
         listed = estate.json("assets", "--as-of", "2026-02-01")
         assert listed["assets"] == []
 
