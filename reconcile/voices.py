@@ -107,9 +107,7 @@ def section_before(
     told by then are gathered from all words, since a late one may have come after later ones.
     """
     current = ledger.section(record, kind)
-    if current is None:
-        return None
-    words = [current, *ledger.past(record, kind)]
+    words = [*([current] if current else []), *ledger.past(record, kind)]
     earlier = [word for word in words if word.observed_at < until]
     if kind in OVERLAID:
         return _gathered(words, earlier, until)

@@ -13,6 +13,8 @@ from reconcile.instants import to_micros
 from reconcile.timeline import Timeline
 
 _TELLING = frozenset({*SCALARS, SectionKind.HEAD, SectionKind.INTERFACES})
+_SAID_BY_ITS_KEY = frozenset({"observer"})
+"""Keys whose values follow from the record's own key: every statement repeats them."""
 _TOLD = frozenset({Extent.FULL, Extent.PARTIAL})
 
 
@@ -60,7 +62,8 @@ class Witness:
         A report of what changed names the class again, and nothing else that identifies.
         """
         known = self.timeline(record)
-        if said.evidence.values or said.addresses is not None or not known.visits:
+        telling = said.evidence.values.keys() - _SAID_BY_ITS_KEY
+        if telling or said.addresses is not None or not known.visits:
             return False
         if at < known.visits[0].first:
             return False

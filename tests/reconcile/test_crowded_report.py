@@ -23,3 +23,13 @@ def test_identifying_values_of_a_record_are_bounded(engine: Engine, said: Say) -
     assert len(links) == 8
     timeline = Witness(engine.record.ledger).timeline(links[0].record)
     assert len(timeline.nodes[0].of("mac")) == _MOST_VALUES
+
+
+def test_a_report_of_what_changed_is_no_new_evidence(engine: Engine, said: Say) -> None:
+    whole = said("agent", "k1", 0, instance="k1", attributes={"system_serial": "5CG1234567"})
+    engine.tell({**whole, "class": "Computer"})
+    for hour in (1, 2, 3):
+        part = said("agent", "k1", hour, instance="k1", full=False, programs=[])
+        engine.tell({**part, "class": "Computer"})
+    (row,) = engine.record.ledger.all_records()
+    assert len(Witness(engine.record.ledger).timeline(row.id).visits) == 1
