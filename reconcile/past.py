@@ -199,8 +199,7 @@ class Past:
     def _told(self, asset: AssetId) -> _Told | None:
         """The asset as it is, with all undone that the feed tells since; None if that is cut."""
         row = self.record.view.asset(asset)
-        feed_from = self.record.history.marks().feed_from
-        if row is None or row.id != asset or (feed_from is not None and self.clock < feed_from):
+        if row is None or row.id != asset:
             return None
         cls, state, attributes = row.cls, row.state, dict(row.attributes)
         for change in self.record.history.since(asset, self.moment):

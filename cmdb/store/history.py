@@ -197,19 +197,38 @@ class Scratch(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """What one step of a compaction took out."""
+
+    words: int = 0
+    changes: int = 0
+    runs: int = 0
+    visits: int = 0
+
+    def plus(self, other: Compacted) -> Compacted:
+        """Both together."""
+        return Compacted(
+            self.words + other.words,
+            self.changes + other.changes,
+            self.runs + other.runs,
+            self.visits + other.visits,
+        )
+
+
 class Compaction(Protocol):
-    """Makes the past smaller. The present state stays as it is. Called inside a transaction."""
+    """Makes the past smaller. The present state stays as it is."""
 
-    def words(self, first: RecordId, last: RecordId, before: datetime) -> int:
-        """Keeps of the earlier words of a range of records one a month; says how many went.
+    def words(self, record: RecordId, before: datetime) -> int:
+        """Keeps of a record's earlier words one a month; says how many went.
 
-        Earlier is what was last said before `before`; the newest of those stays, for it held
-        then. What a stretch that has ended needs for its last word stays.
+        What was said before `before` and is superseded counts as earlier. What a stretch that has
+        ended needs for its last word stays.
         """
         ...
 
-    def last_record(self) -> RecordId:
-        """The highest number of a record."""
+    def old_records(self, before: datetime) -> Iterator[RecordId]:
+        """Records with words that old, in order."""
         ...
 
     def changes(self, before: datetime, limit: int) -> int:
@@ -217,17 +236,9 @@ class Compaction(Protocol):
         ...
 
     def runs(self, before: datetime, limit: int) -> int:
-        """Takes out runs that are older than any word that one of them could end; says how many."""
+        """Takes out runs that no later run of their source and scope needs; says how many."""
         ...
 
     def mark(self, marks: Marks) -> None:
         """Notes what is left; a None leaves what was noted."""
-        ...
-
-    def policy(self) -> str | None:
-        """What was set for how long the past is kept."""
-        ...
-
-    def set_policy(self, text: str) -> None:
-        """Sets it."""
         ...

@@ -10,7 +10,6 @@ PATHS: dict[str, tuple[str, str]] = {
     "assets.programs": ("GET", "/assets/{ref}/programs"),
     "assets.history": ("GET", "/assets/{ref}/history"),
     "assets.diff": ("GET", "/assets/{ref}/diff"),
-    "estate.diff": ("GET", "/diff"),
     "identity.join": ("POST", "/identity/join"),
     "identity.split": ("POST", "/identity/split"),
     "identity.exclude": ("POST", "/identity/exclude"),
