@@ -61,7 +61,7 @@ class _Held:
 
 
 def join(record: Record, refs: Sequence[str], word: Word) -> Decision:
-    """All that these assets' records are about is the first of them.
+    """All that these assets' records are about is one thing.
 
     Raises:
         UnknownAsset: One of them is not there.

@@ -62,11 +62,6 @@ class Decided:
     crowded: int = CROWDED
     """A value that more records than this carry no longer identifies."""
 
-    @property
-    def any_excluded(self) -> bool:
-        """Whether anything is excluded."""
-        return bool(self.records or self.sources)
-
     def excludes(self, key: RecordKey) -> bool:
         """Whether nothing that this record says counts."""
         return key in self.records or key.source in self.sources
@@ -105,11 +100,24 @@ def standing(decisions: Iterable[tuple[int, Decision]]) -> list[tuple[int, Decis
 def undone(decisions: Iterable[tuple[int, Decision]]) -> dict[int, int]:
     """Decisions that were taken back, with the number of what took each back."""
     found: dict[int, int] = {}
-    # An undo can itself be undone: the newest decides.
-    for number, decision in reversed(list(decisions)):
+    # An undo can itself be undone, by a later one only: the newest decides.
+    for number, decision in sorted(decisions, key=lambda each: each[0], reverse=True):
         if decision.act == "undo" and number not in found:
-            found.setdefault(int(decision.extra.get(UNDOES) or 0), number)
+            target = int(decision.extra[UNDOES])
+            if target < number:
+                found.setdefault(target, number)
     return found
+
+
+def spoken_of(decision: Decision, every: Mapping[int, Decision]) -> Decision | None:
+    """What a decision is about in the end: taking back is about what it takes back."""
+    last = max(every, default=0) + 1
+    while decision.act == "undo":
+        number = int(decision.extra[UNDOES])
+        if number >= last or number not in every:
+            return None
+        last, decision = number, every[number]
+    return decision
 
 
 def told_by(number: int, decision: Decision) -> str:
@@ -196,12 +204,9 @@ def concerned(ledger: Ledger, decisions: Iterable[Decision]) -> set[RecordId]:
     known = dict(ledger.decisions())
     found: set[RecordId] = set()
     for decision in decisions:
-        about = decision
-        while about.act == "undo":
-            taken_back = known.get(int(about.extra.get(UNDOES, "0") or "0"))
-            if taken_back is None:
-                break
-            about = taken_back
+        about = spoken_of(decision, known)
+        if about is None:
+            continue
         rows = (ledger.record(key) for key in about.records)
         found |= {row.id for row in rows if row is not None}
         if SOURCE in about.extra:

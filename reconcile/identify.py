@@ -135,6 +135,10 @@ class _Work:
             if not any(against):
                 for grain in holders[1:]:
                     self._join(holders[0], grain, name, value)
+            elif _only_parted(clusters, pairs, against):
+                # People parted some of them: that is no word about those who stay together.
+                for one, two in combinations(holders, 2):
+                    self._join(one, two, name, value)
             else:
                 self._settle(name, value, holders)
 
@@ -259,6 +263,24 @@ class _Work:
                         continue
                     if any(check(first, second) for check in others):
                         self._join(one, two, name, value)
+
+
+def _only_parted(
+    clusters: Sequence[Cluster],
+    pairs: Sequence[tuple[Cluster, Cluster]],
+    against: Sequence[Objection | None],
+) -> bool:
+    """Whether nothing but people's words stands between some, and leaves nobody in between."""
+    if any(found is not None and not found.ruled for found in against):
+        return False
+    parted = {pair for pair, found in zip(pairs, against, strict=True) if found}
+    apart = {each: {two for one, two in _both(parted) if one is each} for each in clusters}
+    return all(apart[one] == apart[two] for one, two in pairs if (one, two) not in parted)
+
+
+def _both(pairs: Iterable[tuple[Cluster, Cluster]]) -> Iterable[tuple[Cluster, Cluster]]:
+    for one, two in pairs:
+        yield from ((one, two), (two, one))
 
 
 def _named_alike(one: Cluster, two: Cluster) -> bool:

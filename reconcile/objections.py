@@ -27,6 +27,8 @@ class Objection:
     why: str
     doubtful: bool = False
     """Whether a person should be asked."""
+    ruled: bool = False
+    """Whether a person said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ class Objections:
         for ruling in self._rulings.different:
             left, right = ruling.records
             if (left in first and right in second) or (left in second and right in first):
-                return Objection(ruling.why)
+                return Objection(ruling.why, ruled=True)
         return None
 
 

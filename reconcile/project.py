@@ -12,6 +12,7 @@ from cmdb.model.observation import Json, SectionKind
 from cmdb.store.port import AssetId, Edge, Projection
 from reconcile.account import UNKNOWN_CLASS, Account, Claim, addresses
 from reconcile.authority import class_of, winner
+from reconcile.decisions import BY_HAND
 from reconcile.lifecycle import Life
 from reconcile.parts import edges_of, parts_of
 
@@ -48,7 +49,7 @@ def project(
         scope=_scope(ordered),
         state=life.state,
         first_seen=min(account.since or account.row.first_at for account in ordered),
-        last_seen=max(account.said_at for account in ordered),
+        last_seen=max(account.said_at for account in _looking(ordered)),
         source_kinds=tuple(sorted({account.row.key.source.kind for account in ordered})),
         demo=all(account.row.key.scope == DEMO_SCOPE for account in ordered),
         addresses=_addresses(ordered),
@@ -57,6 +58,11 @@ def project(
         edges=(*edges_of(ordered, parts), *said),
         stale_at=min((at for at in (stale_at, life.next_at) if at is not None), default=None),
     )
+
+
+def _looking(accounts: Sequence[Account]) -> Sequence[Account]:
+    """Those that saw the thing: a value that a person set is no sight of it."""
+    return [each for each in accounts if each.row.key.source != BY_HAND] or accounts
 
 
 def _trust(account: Account) -> tuple[object, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from cmdb.model.observation import Decision, RecordKey
 from cmdb.query.identity import DecisionView, asset_ref, ref_of
 from cmdb.store.port import AssetId, Record
-from reconcile.decisions import BY_HAND, KEY, LIMIT, SIDES, SOURCE, UNDOES, VALUE, undone
+from reconcile.decisions import BY_HAND, KEY, LIMIT, SIDES, SOURCE, UNDOES, VALUE, spoken_of, undone
 
 _MOST_NAMED = 3
 
@@ -37,13 +37,8 @@ def text_of(decision: Decision) -> str:
 
 
 def _about(decision: Decision, every: Mapping[int, Decision]) -> tuple[RecordKey, ...]:
-    """The records that it speaks of; taking back speaks of those of what it takes back."""
-    while decision.act == "undo":
-        taken_back = every.get(int(decision.extra[UNDOES]))
-        if taken_back is None:
-            return ()
-        decision = taken_back
-    return decision.records
+    about = spoken_of(decision, every)
+    return about.records if about is not None else ()
 
 
 def _view(

@@ -62,7 +62,7 @@ class Things:
         for number, thing in enumerate(things):
             for stretch in thing.stretches:
                 places.setdefault(stretch.record, []).append((stretch, number))
-        claimed: list[list[AssetId]] = [[] for _ in things]
+        claimed: list[list[tuple[RecordId, datetime, AssetId]]] = [[] for _ in things]
         for asset in sorted({link.asset for links in before.values() for link in links}):
             # Records are numbered as they come: the lowest number is the oldest.
             oldest = min(
@@ -71,8 +71,10 @@ class Things:
                 default=None,
             )
             if oldest is not None and oldest.record in places:
-                claimed[_holding(places[oldest.record], to_micros(oldest.since))].append(asset)
-        return claimed
+                place = _holding(places[oldest.record], to_micros(oldest.since))
+                claimed[place].append((oldest.record, oldest.since, asset))
+        # Of several the one with the oldest record stays: it is the one that a split gives back.
+        return [[asset for *_, asset in sorted(found)] for found in claimed]
 
     def _new(self, thing: Identified, taken: set[AssetId]) -> AssetId:
         """A fresh asset, or the one under which scans knew it so far."""

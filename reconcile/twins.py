@@ -80,7 +80,7 @@ def _question(record: Record, link: LinkRow, rival: LinkRow, taken: set[int]) ->
     first, second = sorted((link.asset, rival.asset))
     sides = (_side(record, first), _side(record, second))
     because = tuple(_because(record, (first, second)))
-    return Question(_number(sides, taken), sides, because, *_verdict(sides, because))
+    return Question(_number(sides, taken), sides, because, *suggestion(sides, because))
 
 
 def _side(record: Record, asset: AssetId) -> Side:
@@ -186,7 +186,7 @@ _RULES: tuple[tuple[str, Callable[[_Case], str]], ...] = (
 """Suggested answers; the first rule that gives a reason gives the answer."""
 
 
-def _verdict(sides: tuple[Side, Side], because: Iterable[str]) -> tuple[str, str]:
+def suggestion(sides: tuple[Side, Side], because: Iterable[str]) -> tuple[str, str]:
     """The answer that the evidence suggests, and why."""
     one, two = (side.keys for side in sides)
     case = _Case(

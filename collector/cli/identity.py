@@ -24,12 +24,17 @@ Dry = Annotated[
 def join(
     context: typer.Context,
     asset: Asset,
-    others: Annotated[list[str], typer.Argument(metavar="OTHER...", help="They become the first.")],
+    others: Annotated[
+        list[str], typer.Argument(metavar="OTHER...", help="Assets that are the same thing.")
+    ],
     note: Note = "",
     dry_run: Dry = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say that assets are one. Nothing is lost: 'undo' takes them apart again."""
+    """Say that assets are one; the id of the one with the oldest record stays.
+
+    Nothing is lost: 'undo' takes them apart again.
+    """
     params = {"assets": (asset, *others), "note": note, "dry_run": dry_run}
     _decide(context, "identity.join", params, as_json=as_json)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class JoinParams:
-    """Assets that are one: all become the first."""
+    """Assets that are one; the id of the one with the oldest record stays, others lead to it."""
 
     assets: tuple[str, ...]
     note: str = ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from collector.clock import REPLAY, utc_now
@@ -94,16 +93,16 @@ def wait(context: Context, params: WaitParams) -> Waited:
 
 
 def _line(text: str, *, replay: bool) -> Line:
+    from cmdb.model.observation import Observation
     from collector.intake_desk import Line
-    from collector.sources.lines import parse
+    from collector.sources.lines import BadLine, parse
+    from reconcile.decisions import BY_HAND
 
     body = text.encode("utf-8")
-    received: datetime | None = None
-    if replay:
-        received = parse(body).received_at
-    else:
-        parse(body, utc_now())
-    return Line(body, received)
+    said = parse(body, None if replay else utc_now())
+    if isinstance(said, Observation) and said.key.source == BY_HAND:
+        raise BadLine("source manual/by-hand belongs to 'stocktake set'; name another instance")
+    return Line(body, said.received_at if replay else None)
 
 
 def _is_fresh(context: Context) -> bool:

@@ -79,7 +79,7 @@ def _written(key: RecordKey) -> str:
 
 def _number(ledger: Ledger, link: LinkRow) -> int:
     """Which of its record's stretches it is: their borders depend on what is in between."""
-    return [found.since for found in ledger.stretches([link.record])[link.record]].index(link.since)
+    return ledger.stretches([link.record])[link.record].index(link)
 
 
 def observation(

@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,22 @@ examples = settings(
 )
 
 
+@st.composite
+def reports(draw: st.DrawFn, least: int = 0, most: int = 3) -> list[Line]:
+    """Reports in any order of time, no two at one instant: then a source contradicts itself."""
+    told = draw(st.lists(lines(), min_size=least, max_size=most))
+    start = draw(st.integers(0, 9)) * 1_000
+    for number, line in enumerate(told, start):
+        at = datetime.fromisoformat(line["observed_at"]) + timedelta(milliseconds=number)
+        line["at"] = line["observed_at"] = at.isoformat()
+    return told
+
+
+def apart(some: list[Line], others: list[Line]) -> bool:
+    """Whether no two are of one instant."""
+    return not {x["observed_at"] for x in some} & {x["observed_at"] for x in others}
+
+
 @contextmanager
 def engine_of(*told: Line) -> Iterator[Engine]:
     with tempfile.TemporaryDirectory() as folder:
@@ -59,8 +75,8 @@ pairs = st.lists(st.sampled_from(RECORDS), min_size=2, max_size=4, unique_by=rep
 @examples
 @given(st.data())
 def test_a_decision_that_is_taken_back_was_never_made(data: st.DataObject) -> None:
-    history = data.draw(st.lists(lines(), min_size=2, max_size=5))
-    between = data.draw(st.lists(lines(), max_size=3))
+    history = data.draw(reports(2, 5))
+    between = data.draw(reports().filter(lambda told: apart(told, history)))
     act = data.draw(st.sampled_from(("same", "different", "exclude", "retire")))
     records = data.draw(pairs)
     decision = person(act, LATER, *records)
@@ -73,8 +89,8 @@ def test_a_decision_that_is_taken_back_was_never_made(data: st.DataObject) -> No
 @examples
 @given(st.data())
 def test_what_was_excluded_and_included_again_counts_as_ever(data: st.DataObject) -> None:
-    history = data.draw(st.lists(lines(), min_size=2, max_size=5))
-    between = data.draw(st.lists(lines(), max_size=3))
+    history = data.draw(reports(2, 5))
+    between = data.draw(reports().filter(lambda told: apart(told, history)))
     what: dict[str, Any] = data.draw(
         st.sampled_from(({"source": "agent/one"}, {"source": "scan/one"}, {}))
     )
@@ -87,7 +103,7 @@ def test_what_was_excluded_and_included_again_counts_as_ever(data: st.DataObject
 @examples
 @given(st.data())
 def test_the_last_word_about_a_pair_counts(data: st.DataObject) -> None:
-    history = data.draw(st.lists(lines(), min_size=2, max_size=5))
+    history = data.draw(reports(2, 5))
     one, two = data.draw(pairs)[:2]
     last = data.draw(st.sampled_from(("same", "different")))
     first = "different" if last == "same" else "same"
@@ -98,7 +114,7 @@ def test_the_last_word_about_a_pair_counts(data: st.DataObject) -> None:
 @examples
 @given(st.data())
 def test_ids_survive_a_join_that_is_taken_back(data: st.DataObject) -> None:
-    history = data.draw(st.lists(lines(), min_size=2, max_size=5))
+    history = data.draw(reports(2, 5))
     records = data.draw(pairs)[:2]
     with engine_of(*history) as engine:
         before = whose(engine)
