@@ -9,15 +9,15 @@ from __future__ import annotations
 import gc
 import json
 import logging
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from cmdb.model.observation import Statement
 from cmdb.store.port import Record, StoreError
-from collector import ingest
+from collector import ingest, retention
 from collector.clock import REPLAY, utc_now
-from collector.journal.port import ERASE_FORM, REBUILD_FORM, JournalReader, Numbered
+from collector.journal.port import ERASE_FORM, REBUILD_FORM, RETAIN_FORM, JournalReader, Numbered
 from reconcile.adopt import adopt
 from reconcile.pipeline import Pipeline
 
@@ -29,10 +29,14 @@ _GC_THRESHOLD = 50_000
 _STUCK_S = 1.0
 """Time between tries while the store cannot be written; the journal keeps what comes."""
 _REFRESH_EVERY = timedelta(minutes=1)
+_RETAIN_AFTER = timedelta(minutes=10)
+"""Time from the start of the server to its first retention; then once a day."""
+_RETAIN_EVERY = timedelta(days=1)
 
-_ORDERS = frozenset({ERASE_FORM, REBUILD_FORM})
+_ORDERS = frozenset({ERASE_FORM, REBUILD_FORM, RETAIN_FORM})
 """Forms of entries that are no statements, and are done one by one."""
 
+_NEVER = datetime.max.replace(tzinfo=UTC)
 _log = logging.getLogger(__name__)
 
 
@@ -56,6 +60,8 @@ class Reconciler:
         self._journal = journal
         self._pipeline = Pipeline(record)
         self._adopted = False
+        self._retain_at = self._refresh_at = _NEVER
+        self._retaining: Iterator[retention.Step] = iter(())
 
     def step(self) -> int:
         """Applies the next group; says how many entries it had, 0 when all is applied."""
@@ -68,6 +74,8 @@ class Reconciler:
             return self._erase(waiting[0])
         if waiting[0].entry.form == REBUILD_FORM:
             return self._rebuild(waiting[0])
+        if waiting[0].entry.form == RETAIN_FORM:
+            return self._retain(waiting[0])
         group = _one_kind(waiting)
         try:
             self._apply(group)
@@ -125,28 +133,34 @@ class Reconciler:
         try:
             rebuild(self._record, Step(**json.loads(numbered.entry.body)), at, numbered.sequence)
         except (ValueError, TypeError) as error:
-            self._pipeline.set_aside(
-                numbered.sequence, numbered.entry.origin, repr(error), numbered.entry.body
-            )
-            clock = self._record.view.replay_clock()
-            self._pipeline.apply((), at, numbered.sequence, clock)
+            self._pass_over(numbered, error, at)
         return 1
 
-    def catch_up(self) -> int:
-        """Applies everything that is in the journal; says how many entries."""
-        count = 0
-        while done := self.step():
-            count += done
-        return count
+    def _retain(self, numbered: Numbered) -> int:
+        """A step of retention; one that is no step is passed over."""
+        at = self._record.view.replay_clock() or numbered.entry.received_at
+        try:
+            step = retention.read(numbered.entry.body)
+            retention.carry_out(self._record, step, at, numbered.sequence)
+        except (ValueError, TypeError) as error:
+            self._pass_over(numbered, error, at)
+        return 1
+
+    def _pass_over(self, numbered: Numbered, error: Exception, at: datetime) -> None:
+        entry = numbered.entry
+        self._pipeline.set_aside(numbered.sequence, entry.origin, repr(error), entry.body)
+        clock = self._record.view.replay_clock()
+        self._pipeline.apply((), at, numbered.sequence, clock)
 
     def run(self, stop: Stop, now: Callable[[], datetime]) -> None:
         """Works until it is told to stop."""
         # What is made for a report is dropped with it: looking for cycles so often finds none.
         gc.set_threshold(_GC_THRESHOLD)
-        idle, refreshed, stuck = _IDLE_SHORTEST, now(), False
+        idle, stuck = _IDLE_SHORTEST, False
+        self._refresh_at, self._retain_at = now() + _REFRESH_EVERY, now() + _RETAIN_AFTER
         while not stop.is_set():
             try:
-                done = self.step()
+                done = self.step() or self._keep_up(now())
             except StoreError as error:
                 if not stuck:
                     _log.error("nothing is reconciled for now: %s", error)
@@ -157,11 +171,23 @@ class Reconciler:
             if done:
                 idle = _IDLE_SHORTEST
                 continue
-            if now() - refreshed > _REFRESH_EVERY:
-                refreshed = now()
-                self._pipeline.refresh(self._record.view.replay_clock() or now())
             stop.wait(idle.total_seconds())
             idle = min(idle * 2, _IDLE_LONGEST)
+
+    def _keep_up(self, now: datetime) -> bool:
+        """What is due by the clock while nothing comes in; whether there may be more at once."""
+        at = self._record.view.replay_clock() or now
+        if now >= self._retain_at:
+            self._retain_at = now + _RETAIN_EVERY
+            policy = retention.policy_of(self._record)
+            self._retaining = retention.steps(self._record, policy, at)
+        step = next(self._retaining, None)
+        if step is not None:
+            retention.carry_out(self._record, step, at)
+        if now >= self._refresh_at:
+            self._refresh_at = now + _REFRESH_EVERY
+            self._pipeline.refresh(at)
+        return step is not None
 
     def _statement(self, numbered: Numbered) -> Statement | None:
         try:

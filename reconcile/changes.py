@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from cmdb.model.classes import CLASS_BY_NAME
 from cmdb.model.observation import Json
 from cmdb.store.port import AssetRow, Installed, Projection
-from reconcile.lifecycle import Life
+from reconcile.lifecycle import PRESENT, Life
 from reconcile.normalise.forms import FORMS
 
 _MOST_LISTED = 200
@@ -29,7 +29,9 @@ def altered(
         life: Why it is in its state.
     """
     if before is None:
-        return {"class": after.cls}
+        born: dict[str, Json] = {"class": after.cls}
+        # A run may have missed it before it was heard of.
+        return born if after.state == PRESENT else {**born, "state": [None, after.state]}
     detail: dict[str, Json] = {}
     values = _values(before, after)
     if values:

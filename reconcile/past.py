@@ -29,12 +29,15 @@ from cmdb.store.port import (
 from reconcile import keys
 from reconcile.account import Account
 from reconcile.decisions import decided
-from reconcile.lifecycle import PRESENT
+from reconcile.lifecycle import PRESENT, Life
 from reconcile.normalise.forms import FORMS
 from reconcile.project import project
 from reconcile.sections import OVERLAID, Values, read_values, write_values
 from reconcile.things import Things
 from reconcile.voices import Voices
+
+_PAGE = 100
+"""Entries of the change feed that are read at once."""
 
 
 class PastLedger:
@@ -172,34 +175,59 @@ class Past:
         targets: Sequence[tuple[str, AssetId]] = (),
     ) -> Projection:
         """The asset, of which these accounts tell, as it was."""
-        things = Things(cast("Record", _Reading(self.ledger, self.record)), self._decided)
-        life = things.life(accounts, self.clock)
-        made = project(accounts, targets, life, self.clock)
+        made = project(accounts, targets, self._life(accounts), self.clock)
         return self._corrected(asset, accounts, made)
 
     def _corrected(
         self, asset: AssetId, accounts: Sequence[Account], made: Projection
     ) -> Projection:
         believed = self.moment.as_of is None
-        if not believed and not (made.state == PRESENT and self._spanned(accounts)):
+        if not believed and not self._doubtful(accounts, made):
             return made
         told = self._told(asset)
         if told is None:
-            return made
+            return replace(made, state=self._last_state(asset)) if believed else made
         if not believed:
             return replace(made, state=told.state)
         return replace(
             made, cls=told.cls, state=told.state, attributes=_agreed(made.attributes, told)
         )
 
-    def _spanned(self, accounts: Sequence[Account]) -> bool:
-        found = (self.reads.then(account.row.id) for account in accounts)
-        return any(then is not None and then.spanned for then in found)
+    def _last_state(self, asset: AssetId) -> str:
+        """The state that the feed told last of an asset that is no more."""
+        before: int | None = self.record.history.newest_change(self.clock) + 1
+        while before is not None:
+            page = self.record.view.changes(asset, _PAGE, before)
+            for change in page:
+                pair = cast("dict[str, Json]", change.detail).get("state")
+                if isinstance(pair, list):
+                    return str(pair[1])
+                if change.what == "created":
+                    return PRESENT
+            before = page[-1].sequence if len(page) == _PAGE else None
+        return PRESENT
+
+    def _life(self, accounts: Sequence[Account]) -> Life:
+        things = Things(cast("Record", _Reading(self.ledger, self.record)), self._decided)
+        return things.life(accounts, self.clock)
+
+    def _doubtful(self, accounts: Sequence[Account], made: Projection) -> bool:
+        """Whether it would not be present, had nobody seen it since they surely did."""
+        known = {account.row.id: self.reads.then(account.row.id) for account in accounts}
+        late = [
+            replace(account, said_at=min(account.said_at, then.surely_at)) if then else account
+            for account in accounts
+            for then in [known[account.row.id]]
+        ]
+        return (
+            made.state == PRESENT and late != list(accounts) and self._life(late).state != PRESENT
+        )
 
     def _told(self, asset: AssetId) -> _Told | None:
         """The asset as it is, with all undone that the feed tells since; None if that is cut."""
         row = self.record.view.asset(asset)
-        if row is None or row.id != asset:
+        feed_from = self.record.history.marks().feed_from
+        if row is None or row.id != asset or (feed_from is not None and self.clock < feed_from):
             return None
         cls, state, attributes = row.cls, row.state, dict(row.attributes)
         for change in self.record.history.since(asset, self.moment):

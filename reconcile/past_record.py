@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
-from cmdb.model.observation import SCALARS, SectionKind
+from cmdb.model.observation import SCALARS, Json, SectionKind
 from cmdb.store.history import History, Moment, Scratch
 from cmdb.store.port import (
     AssetId,
@@ -249,13 +249,18 @@ class _Around:
         self._accounts = past.accounts(asset)
         self._made = past.projection(asset, self._accounts)
         self._stated = past.targets(self._accounts)
+        sockets = (edge.target_socket for edge in self._made.edges)
+        self._asked = {f"{socket[1]}/{socket[2]}" for socket in sockets if socket}
+        self._asked |= {local for _, _, local in self._stated}
         self._pointing, total = self._history.pointing(asset, NEIGHBOURS_MOST)
         self.more = total - len(self._pointing)
         self._copied: set[AssetId] = set()
-        self._read: set[AssetId] = set(self._pointing)
+        self._same = self._as_now()
+        self._read: set[AssetId] = set(self._pointing) - self._same
         for owner in self._others():
             self._place(owner)
         self._read -= {asset}
+        self._copied |= self._same
 
     @property
     def assets(self) -> list[AssetId]:
@@ -266,12 +271,25 @@ class _Around:
         """Lays all of it out."""
         with scratch.transaction(self._past.clock):
             scratch.copy(sorted(self._copied - self._read))
+            putting = _Putting(self._past, scratch)
+            missing = putting.put(self._asset)
             for other in sorted(self._read):
                 self._put_other(scratch, other)
-            _Putting(self._past, scratch).put(self._asset)
-            for other in self._pointing:
-                self._put_other(scratch, other)
+            if missing:
+                putting.put(self._asset)
+            scratch.relate(self._history.relations_between(sorted(self._same), self._asset))
             scratch.tidy()
+
+    def _as_now(self) -> set[AssetId]:
+        """Of those that point at it the ones that did so then as they do now."""
+        view, moment = self._past.record.view, self._past.moment
+        now = {_socket(row.cls, row.attributes) for row in view.parts(self._asset)}
+        then = {_socket(part.cls, part.attributes) for part in self._made.parts}
+        placed = tuple(kind for kind in _PLACING if kind is not SectionKind.SERVICES)
+        if now != then or self._history.altered(self._asset, placed, moment):
+            return set()
+        kinds = (*_PLACING, SectionKind.CONNECTIONS, SectionKind.RELATIONS)
+        return {one for one in self._pointing if not self._history.altered(one, kinds, moment)}
 
     def _others(self) -> Iterator[AssetId]:
         """Assets at which its relations end."""
@@ -311,7 +329,10 @@ class _Around:
         if not accounts:
             return
         made = self._past.projection(other, accounts, self._towards(scratch, accounts))
-        scratch.view.put(other, replace(made, edges=self._kept(made)))
+        edges = self._kept(made)
+        met = {edge.source_local for edge in edges} | self._asked
+        parts = tuple(part for part in made.parts if part.local in met)
+        scratch.view.put(other, replace(made, edges=edges, parts=parts))
 
     def _towards(self, scratch: Scratch, accounts: list[Account]) -> list[tuple[str, AssetId]]:
         found = []
@@ -322,14 +343,21 @@ class _Around:
         return found
 
     def _kept(self, made: Projection) -> tuple[Edge, ...]:
-        """Of another's relations those that matter here: to the asset, and inside the other."""
+        """Of another's relations those to the asset."""
         mine = {address for _, address, _, _ in self._made.addresses}
         return tuple(
             edge
             for edge in made.edges
-            if (edge.target_socket is None and edge.target in {None, self._asset})
+            if (edge.target_socket is None and edge.target == self._asset)
             or (edge.target_socket is not None and edge.target_socket[0] in mine)
         )
+
+
+def _socket(cls: str, attributes: Mapping[str, Json]) -> tuple[str, Json, Json]:
+    """What a part is known by inside its machine."""
+    if cls == "Service":
+        return cls, attributes.get("protocol"), attributes.get("port")
+    return cls, attributes.get("name"), None
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from cmdb.store.values import (
     LinkRow,
     RecordId,
     RecordRow,
+    RelationRow,
     RunRow,
     StoredSection,
 )
@@ -55,8 +56,8 @@ class RecordThen:
     """Its `seen_at` is when it had been heard last, as far as is kept."""
     sections: Mapping[SectionKind, StoredSection]
     """What it said; of programs nothing, they are asked for by themselves."""
-    spanned: bool
-    """Whether it said the same before and after, so that it may have been silent in between."""
+    surely_at: datetime
+    """When it surely had been heard last: earlier where it said the same before and after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,12 @@ class History(Protocol):
         """Assets with relations to it or its parts now, at most so many, and how many in all."""
         ...
 
+    def relations_between(
+        self, owners: Iterable[AssetId], asset: AssetId
+    ) -> tuple[RelationRow, ...]:
+        """Relations that these assets have now to one, or to its parts."""
+        ...
+
     def now_at(self, scope: str, address: str, protocol: str, port: int) -> AssetId | None:
         """Who is known to listen at a socket, or to hold its address, now."""
         ...
@@ -188,6 +195,10 @@ class Scratch(Protocol):
         """Takes assets over as they are now, with their parts and places, without relations."""
         ...
 
+    def relate(self, relations: Iterable[RelationRow]) -> None:
+        """Lays out relations as they are; both ends must be there."""
+        ...
+
     def names(self) -> Iterator[tuple[AssetId, str]]:
         """Parts with their owner and name inside it, and things that are known by a name alone."""
         ...
@@ -197,48 +208,42 @@ class Scratch(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Compacted:
-    """What one step of a compaction took out."""
-
-    words: int = 0
-    changes: int = 0
-    runs: int = 0
-    visits: int = 0
-
-    def plus(self, other: Compacted) -> Compacted:
-        """Both together."""
-        return Compacted(
-            self.words + other.words,
-            self.changes + other.changes,
-            self.runs + other.runs,
-            self.visits + other.visits,
-        )
-
-
 class Compaction(Protocol):
-    """Makes the past smaller. The present state stays as it is."""
+    """Makes the past smaller; the present state stays as it is.
 
-    def words(self, record: RecordId, before: datetime) -> int:
-        """Keeps of a record's earlier words one a month; says how many went.
+    Called inside a transaction; a dry run only counts, and may be called outside.
+    """
 
-        What was said before `before` and is superseded counts as earlier. What a stretch that has
-        ended needs for its last word stays.
+    def words(
+        self, first: RecordId, last: RecordId, before: datetime, *, dry_run: bool = False
+    ) -> int:
+        """Keeps of the earlier words of a range of records one a month; says how many went.
+
+        Earlier is what was last said before `before`; the newest of those stays, for it held
+        then. What a stretch that has ended needs for its last word stays.
         """
         ...
 
-    def old_records(self, before: datetime) -> Iterator[RecordId]:
-        """Records with words that old, in order."""
+    def last_record(self) -> RecordId:
+        """The highest number of a record."""
         ...
 
-    def changes(self, before: datetime, limit: int) -> int:
+    def changes(self, before: datetime, limit: int | None, *, dry_run: bool = False) -> int:
         """Takes out entries of the feed, oldest first; says how many."""
         ...
 
-    def runs(self, before: datetime, limit: int) -> int:
-        """Takes out runs that no later run of their source and scope needs; says how many."""
+    def runs(self, before: datetime, limit: int | None, *, dry_run: bool = False) -> int:
+        """Takes out runs that are older than any word that one of them could end; says how many."""
         ...
 
     def mark(self, marks: Marks) -> None:
         """Notes what is left; a None leaves what was noted."""
+        ...
+
+    def policy(self) -> str | None:
+        """What was set for how long the past is kept."""
+        ...
+
+    def set_policy(self, text: str) -> None:
+        """Sets it."""
         ...

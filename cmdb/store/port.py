@@ -24,7 +24,7 @@ from cmdb.store.errors import (
     StoreUnavailable,
     UnknownAsset,
 )
-from cmdb.store.history import History
+from cmdb.store.history import Compaction, History
 from cmdb.store.ledger import Ledger
 from cmdb.store.values import (
     AssetId,
@@ -226,6 +226,11 @@ class Record(Protocol):
     @property
     def history(self) -> History:
         """What was so, and what was believed."""
+        ...
+
+    @property
+    def compaction(self) -> Compaction:
+        """Makes that smaller."""
         ...
 
     def snapshot(self) -> AbstractContextManager[None]:

@@ -1,4 +1,4 @@
-"""The command that compares two moments of an asset."""
+"""The command that compares two moments of an asset, or of all."""
 
 from __future__ import annotations
 
@@ -7,20 +7,32 @@ from typing import Annotated
 import typer
 
 from collector.cli import show
-from collector.cli.options import AsJson, KnownAt, estate
+from collector.cli.options import USAGE, AsJson, KnownAt, estate, fail
 
 _TIME = "A date, a time, '3 days ago', or now."
 
 
 def diff(
     context: typer.Context,
-    ref: Annotated[str, typer.Argument(metavar="ASSET", help="Id (ci-12), name or full name.")],
-    first: Annotated[str, typer.Argument(metavar="T1", help=_TIME)],
-    second: Annotated[str, typer.Argument(metavar="T2", help=_TIME)] = "now",
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="[ASSET] T1 [T2]", help=f"Id or name; two times. {_TIME}"),
+    ],
+    whole: Annotated[
+        bool, typer.Option("--estate", help="All assets, by when it was learned; names no asset.")
+    ] = False,
     known_at: KnownAt = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what is different about an asset between two moments."""
+    """Say what is different about an asset, or the whole estate, between two moments."""
+    least = 1 if whole else 2
+    if not least <= len(words) <= least + 1:
+        form = "--estate T1 [T2]" if whole else "ASSET T1 [T2]"
+        fail(f"diff takes {form}, such as 2026-03-01 or '3 days ago'", USAGE)
+    if whole:
+        _estate(context, words, as_json=as_json)
+        return
+    ref, first, second = [*words, "now"][:3]
     params = {"ref": ref, "first": first, "second": second, "known_at": known_at}
     with estate(context) as opened:
         found = opened.call("assets.diff", params)
@@ -39,6 +51,33 @@ def diff(
             for row in found["differences"]
         ),
     )
+
+
+def _estate(context: typer.Context, words: list[str], *, as_json: bool) -> None:
+    first, second = [*words, "now"][:2]
+    with estate(context) as opened:
+        found = opened.call("estate.diff", {"first": first, "second": second})
+    if as_json:
+        show.print_json(found)
+        return
+    typer.echo(f"learned from {found['first']} to {found['second']}")
+    for note in found["notes"]:
+        typer.echo(note)
+    for kind in ("created", "gone", "joined"):
+        typer.echo(f"{found[f'{kind}_total']} {kind}")
+        if found[kind]:
+            show.table(
+                ("asset", "class", "name", "into"),
+                ((row["asset"], row["cls"], row["name"], row["into"]) for row in found[kind]),
+            )
+    typer.echo(f"{found['changed_total']} changed")
+    if found["changed"]:
+        show.table(
+            ("class", "what", "assets #"),
+            ((row["cls"], row["what"], row["assets"]) for row in found["changed"]),
+        )
+    if found["truncated"]:
+        typer.echo("more came or went than is listed")
 
 
 def _side(value: object) -> object:

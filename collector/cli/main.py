@@ -13,6 +13,7 @@ from collector.cli import (
     data,
     differences,
     estate,
+    history,
     identity,
     licences,
     observers,
@@ -74,6 +75,7 @@ app.add_typer(reconciling.stop_list, name="stop-list")
 app.command("reconcile")(reconciling.reconcile)
 app.command("rebuild")(reconciling.rebuild)
 app.command("diff")(differences.diff)
+app.add_typer(history.retention, name="retention")
 app.command("programs")(programs.programs)
 app.command("impact")(licences.impact)
 app.command("position")(licences.position)

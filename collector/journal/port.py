@@ -21,6 +21,9 @@ ERASE_FORM = "erase.v1"
 REBUILD_FORM = "rebuild.v1"
 """One step of a rebuild, as JSON: an administrator's order."""
 
+RETAIN_FORM = "retain.v1"
+"""One step of retention, as JSON: an administrator's order."""
+
 
 class JournalError(Exception):
     """The journal could not do what was asked; nothing of it was kept.

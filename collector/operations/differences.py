@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cmdb.history import instant
 from cmdb.query.assets import asset_name, asset_page
 from cmdb.query.differences import AssetDifferences, Shown, differences
+from cmdb.query.estate_diff import EstateDifferences, estate_differences
 from cmdb.store.port import UnknownAsset
 from collector.moments import at_moment
-from collector.operation import Context, Operation
+from collector.operation import Context, InputRefused, Operation
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,15 @@ class DiffParams:
     second: str = "now"
     known_at: str | None = None
     """By what was known then."""
+
+
+@dataclass(frozen=True)
+class EstateDiffParams:
+    """Two moments."""
+
+    first: str
+    """RFC 3339, a date, or '3 days ago'."""
+    second: str = "now"
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,15 @@ def _diff(context: Context, params: DiffParams) -> AssetDifferences:
     return AssetDifferences(ref, name, clocks[1], clocks[0], differences(shown[1], shown[0]))
 
 
+def _estate(context: Context, params: EstateDiffParams) -> EstateDifferences:
+    first, second = (instant(text, context.now) for text in (params.first, params.second))
+    if second < first:
+        raise InputRefused(
+            f"{params.first!r} is later than {params.second!r}: name the earlier first"
+        )
+    return estate_differences(context.record, first, second)
+
+
 OPERATIONS = (
     Operation(
         "assets.diff",
@@ -60,6 +80,16 @@ OPERATIONS = (
         DiffParams,
         AssetDifferences,
         _diff,
+        "viewer",
+    ),
+    Operation(
+        "estate.diff",
+        "GET",
+        "/diff",
+        "What became different in the estate between two times",
+        EstateDiffParams,
+        EstateDifferences,
+        _estate,
         "viewer",
     ),
 )

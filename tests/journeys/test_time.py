@@ -8,17 +8,17 @@ from typing import Any
 from tests.journeys.conftest import Estate, Server
 
 
-def line(at: str, observed: str, owner: str) -> str:
+def line(at: str, observed: str, owner: str, name: str = "pc-1") -> str:
     told: dict[str, Any] = {
         "type": "observation",
         "at": at,
         "observed_at": observed,
         "source": {"kind": "import", "instance": "list"},
         "scope": "hq",
-        "native_key": "row 1",
+        "native_key": name,
         "full": True,
         "class": "Computer",
-        "attributes": {"name": "pc-1", "system_serial": "5CG1234567", "owner": owner},
+        "attributes": {"name": name, "system_serial": f"5CG-{name}", "owner": owner},
     }
     return json.dumps(told)
 
@@ -49,12 +49,45 @@ def test_the_past_is_asked_for_on_two_axes(home: Estate, server: Server) -> None
         ]
         new = estate.json("diff", "pc-1", "2026-02-01")["differences"]
         assert {"part": "attribute", "name": "owner", "before": None, "after": "cleo"} in new
+        whole = estate.json("diff", "--estate", "2026-02-01")
+        assert (whole["created_total"], whole["changed_total"]) == (1, 0)
+        assert [row["name"] for row in whole["created"]] == ["pc-1"]
+        later = estate.json("diff", "--estate", "2026-03-02", "2026-03-09")
+        assert later["created_total"] == 0
+        assert later["changed"] == [{"cls": "Computer", "what": "owner", "assets": 1}]
+        assert estate.run("diff", "--estate", "soon").returncode == 3
+        assert estate.run("diff", "pc-1").returncode == 2
         assert estate.run("diff", "nobody", "2026-02-01").returncode == 4
         listed = estate.json("assets", "--as-of", "2026-02-01")
         assert listed["assets"] == []
 
 
-def owner(estate: Estate, *options: str) -> str:
-    page = estate.json("show", "pc-1", *options)
+def owner(estate: Estate, *options: str, name: str = "pc-1") -> str:
+    page = estate.json("show", name, *options)
     values = {row["name"]: row["value"] for row in page["attributes"]}
     return str(values["owner"])
+
+
+def test_retention_is_shown_set_and_carried_out(home: Estate, server: Server) -> None:
+    for estate in (home, server):
+        file = home.home.parent / "months.jsonl"
+        times = [f"2024-0{month}-{day:02}T00:00:00Z" for month in (1, 4) for day in (3, 9, 20)]
+        told = [line(at, at, f"owner-{number}", "pc-2") for number, at in enumerate(times)]
+        file.write_text("\n".join(told) + "\n", encoding="utf-8")
+        estate.json("import", "observations", file, "--replay")
+        assert estate.json("retention", "show")["policy"]["words_days"] == 400
+        assert estate.run("retention", "set", "--words", "3").returncode == 3
+        kept = estate.json("retention", "set", "--words", "30", "--feed", "forever")
+        assert kept["policy"] == {"words_days": 30, "feed_days": None, "runs_days": 400}
+        shown = estate.json("retention", "show")
+        assert shown["policy"] == kept["policy"]
+        assert shown["marks"]["words_from"] is None
+        assert estate.json("show", "pc-2", "--as-of", "2024-03-10")["past"]["notes"] == []
+        going = estate.json("retention", "run", "--dry-run")["removed"]["words"]
+        assert going > 0
+        assert estate.json("retention", "run")["removed"]["words"] == going
+        assert estate.json("retention", "run", "--dry-run")["removed"]["words"] == 0
+        past = estate.json("show", "pc-2", "--as-of", "2024-01-25")
+        assert "compacted" in past["past"]["notes"][0]
+        assert owner(estate, "--as-of", "2024-01-25", name="pc-2") == "owner-2"
+        assert owner(estate, name="pc-2") == "owner-5"

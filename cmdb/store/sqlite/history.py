@@ -5,20 +5,21 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cmdb.model.observation import Decision, SectionKind, Source
 from cmdb.store.history import Marks, Moment, RecordThen
-from cmdb.store.sqlite import carriers, codec
-from cmdb.store.sqlite.bodies import opened
+from cmdb.store.sqlite import carriers, codec, moments
+from cmdb.store.sqlite.bodies import Bodies, opened
+from cmdb.store.sqlite.bonds import Bond, Bonds
 from cmdb.store.sqlite.connection import translated
 from cmdb.store.sqlite.holders import Holders
 from cmdb.store.sqlite.names import Names
 from cmdb.store.sqlite.programs import describe
 from cmdb.store.sqlite.records import Records
+from cmdb.store.sqlite.relations import relation_row
 from cmdb.store.sqlite.runs import decision_row, run_row
 from cmdb.store.sqlite.sections import KINDS
 from cmdb.store.sqlite.stretches import LINK, link_row
@@ -32,7 +33,7 @@ from cmdb.store.values import (
     Installed,
     LinkRow,
     RecordId,
-    RecordRow,
+    RelationRow,
     RunRow,
     StoredSection,
 )
@@ -53,6 +54,7 @@ _RUNS = (
     " AND e.at > ? AND e.at <= ? AND e.tx <= ?"
     " GROUP BY e.id HAVING coalesce(min(s.at), e.at) > ? ORDER BY 2, 1"
 )
+_STATED = "SELECT source, type, target, at, detail FROM relation WHERE owner=?"
 _INSIDE = "SELECT id FROM asset WHERE id=?1 OR parent=?1"
 _OTHERS = (
     "SELECT r.id FROM record r CROSS JOIN section s ON s.id = r.id * 16 + :kind"
@@ -72,10 +74,13 @@ class SqliteHistory:
         """Of the record that was read last: it is asked about several times in a row."""
         self._holders = Holders(connection)
         self._talkers = Talkers(connection)
+        self._bonds = Bonds(connection, Bodies(connection))
         self._others: tuple[Moment, Mapping[RecordId, frozenset[int]]] | None = None
 
     def moment(self, as_of: datetime | None, known_at: datetime | None) -> Moment:
         """See the port."""
+        # What was read for the moment before may have changed since.
+        self._words = self._others = None
         tx = FOREVER
         if known_at is not None:
             with translated(self._path):
@@ -109,11 +114,11 @@ class SqliteHistory:
             words = self._of(record)
             known = self._chosen(words, row.full_at, limits)
             bodies = {
-                SectionKind(kind): _stored(word, words.body(word), limits)
+                SectionKind(kind): moments.stored(word, words.body(word), limits)
                 for kind, word in sorted(known.items())
                 if kind != _PROGRAMS
             }
-        return _then(row, bodies, known.values(), limits)
+        return moments.then(row, bodies, known.values(), limits)
 
     def _chosen(self, words: Words, full_at: datetime | None, limits: Limits) -> dict[int, Word]:
         """Of each section the word that counts; what a later whole report did not say is none."""
@@ -141,7 +146,7 @@ class SqliteHistory:
         with translated(self._path):
             words = self._of(record)
             word = words.before(kind.value, codec.to_micros(until), limits)
-            return None if word is None else _stored(word, words.body(word), limits)
+            return None if word is None else moments.stored(word, words.body(word), limits)
 
     def programs(self, record: RecordId, moment: Moment) -> tuple[int, ...]:
         """See the port."""
@@ -186,7 +191,7 @@ class SqliteHistory:
     def linked(self, asset: AssetId, moment: Moment) -> tuple[LinkRow, ...]:
         """See the port."""
         limits = limits_of(moment)
-        values = {"asset": asset, "tx": limits.tx, "limit": _until(limits)}
+        values = {"asset": asset, "tx": limits.tx, "limit": moments.until(limits)}
         standing = f"{LINK} WHERE asset=:asset AND ended_tx IS NULL AND {_KNOWN}"
         ended = f"{LINK} WHERE +asset=:asset AND ended_tx > :tx AND {_KNOWN}"
         with translated(self._path):
@@ -194,7 +199,7 @@ class SqliteHistory:
             if moment.known_at is not None:
                 rows += self._db.execute(ended, values).fetchall()
         found = sorted(map(link_row, rows), key=lambda link: (link.decided_at, link.record))
-        return tuple(_begun(link, moment) for link in found)
+        return tuple(moments.begun(link, moment) for link in found)
 
     def stretches(
         self, records: Iterable[RecordId], moment: Moment
@@ -203,18 +208,18 @@ class SqliteHistory:
         limits = limits_of(moment)
         found = {}
         for record in records:
-            values = {"record": record, "tx": limits.tx, "limit": _until(limits)}
+            values = {"record": record, "tx": limits.tx, "limit": moments.until(limits)}
             with translated(self._path):
                 rows = self._db.execute(f"{LINK} WHERE record=:record AND {_KNOWN}", values)
                 links = sorted(map(link_row, rows), key=lambda link: link.since)
             if links:
-                found[record] = tuple(_begun(link, moment) for link in links)
+                found[record] = tuple(moments.begun(link, moment) for link in links)
         return found
 
     def assets(self, moment: Moment) -> Iterator[AssetId]:
         """See the port."""
         limits = limits_of(moment)
-        values = {"tx": limits.tx, "limit": _until(limits)}
+        values = {"tx": limits.tx, "limit": moments.until(limits)}
         sql = f"SELECT DISTINCT asset FROM link WHERE {_KNOWN} ORDER BY asset"
         with translated(self._path):
             yield from (AssetId(row[0]) for row in self._db.execute(sql, values).fetchall())
@@ -222,7 +227,7 @@ class SqliteHistory:
     def speakers(self, moment: Moment) -> Mapping[RecordId, AssetId]:
         """See the port."""
         limits = limits_of(moment)
-        values = {"tx": limits.tx, "limit": _until(limits)}
+        values = {"tx": limits.tx, "limit": moments.until(limits)}
         sql = f"SELECT record, asset FROM link WHERE {_KNOWN} AND (until IS NULL OR until > :limit)"
         with translated(self._path):
             return {RecordId(row[0]): AssetId(row[1]) for row in self._db.execute(sql, values)}
@@ -267,6 +272,27 @@ class SqliteHistory:
         found = sorted(owners - {asset})
         return tuple(map(AssetId, found[:limit])), len(found)
 
+    def relations_between(
+        self, owners: Iterable[AssetId], asset: AssetId
+    ) -> tuple[RelationRow, ...]:
+        """See the port."""
+        with translated(self._path):
+            mine = {row[0] for row in self._db.execute(_INSIDE, (asset,))}
+            marks = ",".join("?" * len(mine))
+            sockets: dict[int, int] = dict(
+                self._db.execute(
+                    f"SELECT asset, resolved FROM endpoint WHERE resolved IN ({marks})", [*mine]
+                )
+            )
+            found = []
+            for owner in owners:
+                stated = self._db.execute(_STATED, (owner,)).fetchall()
+                for bond in [*self._bonds.of(owner), *(Bond(*row) for row in stated)]:
+                    target = sockets.get(bond.target, bond.target)
+                    if target in mine:
+                        found.append(relation_row(bond, target))
+        return tuple(found)
+
     def now_at(self, scope: str, address: str, protocol: str, port: int) -> AssetId | None:
         """See the port."""
         sql = "SELECT resolved FROM endpoint WHERE scope=? AND address=? AND protocol=? AND port=?"
@@ -277,7 +303,7 @@ class SqliteHistory:
     def altered(self, asset: AssetId, kinds: Collection[SectionKind], moment: Moment) -> bool:
         """See the port."""
         limits = limits_of(moment)
-        until = _until(limits)
+        until = moments.until(limits)
         with translated(self._path):
             links = self._db.execute(
                 "SELECT record, tx, since, until FROM link WHERE asset=? AND ended_tx IS NULL",
@@ -359,41 +385,3 @@ class SqliteHistory:
 
         with opened_record(self._db, assets, self.last_asset()) as record:
             yield record
-
-
-def _then(
-    row: RecordRow,
-    bodies: Mapping[SectionKind, StoredSection],
-    words: Collection[Word],
-    limits: Limits,
-) -> RecordThen:
-    """The record, heard last when any of its words was said last by then."""
-    if codec.to_micros(row.seen_at) <= limits.limit:
-        return RecordThen(row, bodies, spanned=False)
-    spanned = any(word.confirmed > limits.limit for word in words)
-    seen = max((word.said(limits.limit) for word in words), default=codec.to_micros(row.first_at))
-    full = row.full_at
-    if full is not None and codec.to_micros(full) > limits.limit:
-        full = None
-    seen_at = codec.from_micros(limits.limit if spanned else seen)
-    return RecordThen(replace(row, seen_at=seen_at, full_at=full), bodies, spanned)
-
-
-def _until(limits: Limits) -> int:
-    """No stretch that begins later counts; what was believed tells of its own time only."""
-    return FOREVER if limits.as_of is None else limits.as_of
-
-
-def _begun(link: LinkRow, moment: Moment) -> LinkRow:
-    """A stretch as it was told of while it went on."""
-    as_of = moment.as_of
-    if as_of is None or link.until is None or link.until <= as_of:
-        return link
-    return replace(link, until=None, last=None)
-
-
-def _stored(word: Word, body: bytes, limits: Limits) -> StoredSection:
-    confirmed = min(word.confirmed, limits.limit)
-    return StoredSection(
-        body, word.digest, codec.from_micros(word.at), codec.from_micros(confirmed)
-    )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cmdb.store.sqlite import codec
 from cmdb.store.sqlite.bodies import Bodies
+from cmdb.store.sqlite.compaction import SqliteCompaction
 from cmdb.store.sqlite.connection import open_file, translated
 from cmdb.store.sqlite.history import SqliteHistory
 from cmdb.store.sqlite.ledger import SqliteLedger
@@ -30,6 +31,7 @@ class SqliteRecord:
         self.ledger = SqliteLedger(connection, path, self._tx, self._bodies)
         self.view = SqliteView(connection, path, self._tx, self._bodies)
         self.history = SqliteHistory(connection, path)
+        self.compaction = SqliteCompaction(connection, path)
 
     @contextmanager
     def transaction(self, at: datetime) -> Iterator[None]:

@@ -115,7 +115,7 @@ class Relations:
             for bond in found
             if asset in {bond.source, target := resolved.get(bond.target, bond.target)}
         }
-        rows = [_relation(bond, target) for bond, target in ends]
+        rows = [relation_row(bond, target) for bond, target in ends]
         return tuple(sorted(rows, key=lambda row: (row.source, row.type, row.target)))
 
     def _from_elsewhere(self, asset: AssetId) -> list[Bond]:
@@ -155,7 +155,7 @@ class Relations:
         rows.sort(key=lambda row: row[:3])
         for source, target, _, bond in rows:
             if source in there and target in there:
-                yield _relation(bond, target)
+                yield relation_row(bond, target)
 
     def _all_bonds(self) -> Iterator[Bond]:
         for at, body in self._db.execute("SELECT at, body FROM bond"):
@@ -176,7 +176,8 @@ def _written_words(words: tuple[tuple[str, str | int], ...]) -> str:
     return codec.canonical(dict(words)).decode()
 
 
-def _relation(bond: Bond, target: int) -> RelationRow:
+def relation_row(bond: Bond, target: int) -> RelationRow:
+    """A relation as others read it."""
     return RelationRow(
         AssetId(bond.source),
         bond.type,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cmdb.store.port import AssetId
+from cmdb.store.port import AssetId, RelationRow
 from cmdb.store.sqlite import codec
 from cmdb.store.sqlite.connection import apply_steps
 from cmdb.store.sqlite.record import SqliteRecord
@@ -38,6 +38,19 @@ class ScratchRecord(SqliteRecord):
                 for row in rows:
                     marks = ",".join("?" * len(row))
                     self._memory.execute(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", row)
+
+    def relate(self, relations: Iterable[RelationRow]) -> None:
+        """See the port."""
+        self._memory.executemany(
+            "INSERT OR REPLACE INTO relation VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    row.source, row.type, row.target, row.source, codec.to_micros(row.observed_at),
+                    None if row.detail is None else codec.canonical(row.detail).decode(),
+                )
+                for row in relations
+            ],
+        )  # fmt: skip
 
     def names(self) -> Iterator[tuple[AssetId, str]]:
         """See the port."""

@@ -184,7 +184,7 @@ class Sections:
         known = [(0, b"")]
         if current:
             known.append((current.version, current.body))
-        bodies = _unpatched(
+        bodies = unpatched(
             known, {version: (base, patch) for _, version, base, _, _, patch in rows}
         )
         for at, version, _, confirmed, found, _ in rows:
@@ -226,7 +226,7 @@ class Sections:
         self._current = {}
 
 
-def _unpatched(
+def unpatched(
     known: list[tuple[int, bytes]], patches: Mapping[int, tuple[int, bytes]]
 ) -> dict[int, bytes]:
     """Bodies by version. A late word's base may itself have become past since: bases come first."""

@@ -3,7 +3,7 @@
 A tile is one row for a block of owners and a page of keys. The owners of each key are ascending
 differences in byte planes, and zstd makes of them about one byte an entry. A block is written
 once, as a whole, from what the owners' own rows say; what changed since then waits elsewhere
-(pending.py), because a row for every change would be a random write each.
+(programs.py, bonds.py), because a row for every change would be a random write each.
 """
 
 from __future__ import annotations

@@ -159,8 +159,9 @@ class Words:
         return Word(self._record * KINDS + kind, version, at, confirmed, tx, FOREVER, digest)
 
     def _believed(self, kind: int, tx: int) -> Word | None:
-        found = (word for word in self._earlier(kind) if word.tx <= tx < word.ended_tx)
-        return next(found, None)
+        """What was believed then; where that was taken out, the nearest before it."""
+        held = [word for word in self._earlier(kind) if word.tx <= tx and not word.late]
+        return max(held, key=lambda word: (word.ended_tx > tx, word.tx), default=None)
 
     def _earlier(self, kind: int) -> list[Word]:
         section = self._record * KINDS + kind
