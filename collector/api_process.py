@@ -24,6 +24,7 @@ from collector.alerting import Alerting
 from collector.api import ApiServices, build_app
 from collector.api_serve import ApiAddress, TlsFiles, is_loopback, serve_api
 from collector.clock import utc_now
+from collector.deciding import Deciding
 from collector.door_client import Door
 from collector.failures import FAILURES
 from collector.home import Home
@@ -33,6 +34,7 @@ from collector.operations import OPERATIONS
 from collector.readers import Readers
 from collector.server import Options
 from licenses import web as licence_pages
+from reconcile import web as identity_pages
 from reconcile.explain import attributes
 
 if TYPE_CHECKING:
@@ -128,6 +130,10 @@ class ApiProcess:
         self.directory.audit(by, "import.entitlements", name, rows=str(len(lines)))
         return self._settle(last) >= last
 
+    def deciding(self) -> Deciding:
+        """The way of people's words from the console into the record."""
+        return Deciding(self._home, lambda: self.door, self._settle)
+
     def observers(self) -> Observers:
         """What the page of observers asks and does."""
         return Observers(every=self._observers, revoke=self._revoke, allow=self._allow)
@@ -192,7 +198,8 @@ def serve(
             version=own,
         )
         licences = licence_pages.subject_with(process.take_entitlements, process.alerting.catalogue)
-        install_console(app, services, (licences,), TRANSLATIONS)
+        identity = identity_pages.subject_with(process.deciding())
+        install_console(app, services, (licences, identity), TRANSLATIONS)
         address = ApiAddress(options.host, options.http_port, options.names)
         tls = _tls(home, options) if https else None
         scheme = "https" if https else "http"

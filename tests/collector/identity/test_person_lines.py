@@ -1,0 +1,87 @@
+"""The line of a person's word: what is taken, what is refused, and that it reads as written."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from cmdb.model.observation import Decision, RecordKey, Source
+from collector.sources import persons
+from collector.sources.lines import BadLine, parse
+from reconcile.decisions import ACTS
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+ONE = {"source": {"kind": "agent", "instance": "a"}, "scope": "hq", "native_key": "k1"}
+TWO = ONE | {"native_key": "k2"}
+GOOD: dict[str, dict[str, Any]] = {
+    "same": {"records": [ONE, TWO]},
+    "different": {"records": [ONE, TWO], "extra": {"sides": "1"}},
+    "exclude": {"extra": {"source": "agent/a"}},
+    "include": {"records": [ONE]},
+    "retire": {"records": [ONE]},
+    "restore": {"records": [ONE]},
+    "distrust": {"extra": {"key": "mac", "value": "005056aa0001"}},
+    "trust": {"extra": {"key": "system_serial", "value": "X1"}},
+    "crowded": {"extra": {"n": "40"}},
+    "undo": {"extra": {"undoes": "7"}},
+}
+
+
+def read(**fields: Any) -> Decision:
+    found = parse(json.dumps({"type": "person", "at": AT.isoformat()} | fields))
+    assert isinstance(found, Decision)
+    return found
+
+
+def test_every_act_has_a_line() -> None:
+    assert set(GOOD) == set(ACTS) == set(persons.ACTS)
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_a_line_reads_as_it_was_written(act: str) -> None:
+    found = read(act=act, by="ann", note="because <b>", **GOOD[act])
+    assert (found.act, found.by, found.note, found.at) == (act, "ann", "because <b>", AT)
+    again = parse(json.dumps(persons.write(found)), AT)
+    assert again == found
+
+
+def test_an_older_line_is_read_as_ever() -> None:
+    key = RecordKey(Source("agent", "a"), "hq", "k1")
+    assert read(act="same", records=[ONE, TWO]).records[0] == key
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"act": "merge", "records": [ONE, TWO]}, "act is 'merge'; it must be one of same"),
+        ({"act": ["same"]}, "act is"),
+        ({"act": "same", "records": [ONE]}, "records has 1; this act takes 2 to"),
+        ({"act": "same", "records": [ONE, ONE]}, "names one twice"),
+        ({"act": "same", "records": [ONE, TWO], "extra": {"sides": "2"}}, "no record on the other"),
+        ({"act": "same", "records": [ONE, TWO], "extra": {"sides": "0"}}, "extra.sides is '0'"),
+        ({"act": "same", "records": [ONE, TWO], "extra": {"n": "2"}}, "extra.n does not belong"),
+        ({"act": "exclude"}, "or extra.source"),
+        ({"act": "exclude", "extra": {"source": "agent"}}, "extra.source is 'agent'"),
+        ({"act": "exclude", "extra": {"source": "psychic/a"}}, "extra.source"),
+        ({"act": "undo"}, "extra.undoes is missing"),
+        ({"act": "undo", "extra": {"undoes": "-1"}}, "number of a decision"),
+        ({"act": "undo", "extra": {"undoes": "\u0661"}}, "number of a decision"),
+        ({"act": "undo", "extra": {"undoes": 7}}, "extra.undoes must be a text"),
+        ({"act": "undo", "records": [ONE], "extra": {"undoes": "1"}}, "this act takes none"),
+        ({"act": "crowded", "extra": {"n": "1"}}, "from 2 to"),
+        ({"act": "crowded", "extra": {"n": "9" * 30}}, "from 2 to"),
+        ({"act": "distrust", "extra": {"key": "colour", "value": "x"}}, "extra.key is 'colour'"),
+        ({"act": "distrust", "extra": {"key": "mac", "value": ""}}, "extra.value must be 1 to"),
+        ({"act": "same", "records": [ONE, TWO], "why": "x"}, "unknown field 'why'"),
+        ({"act": "retire", "records": [ONE] * 501}, "records has 501"),
+        ({"act": "same", "records": {"a": 1}}, "records must be a list"),
+        ({"act": "same", "records": [ONE, TWO], "extra": [1]}, "extra must be an object"),
+        ({"act": "same", "records": [ONE, TWO], "by": 7}, "by must be a text"),
+    ],
+)
+def test_what_is_no_word_is_refused_with_the_reason(fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(BadLine, match=words.replace("(", r"\(")):
+        read(**fields)

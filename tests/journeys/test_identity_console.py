@@ -1,0 +1,187 @@
+"""Identity put right in the console: seen first, made by a second click, taken back."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+if TYPE_CHECKING:
+    from tests.journeys.conftest import Server
+
+CHROMIUM = Path("/usr/bin/chromium")
+FAULT = Path(__file__).parents[1] / "reconcile" / "faults" / "dr_replica.jsonl"
+HOSTILE = '<script>alert("x")</script>'
+
+
+def said(kind: str, instance: str, key: str, **attributes: object) -> dict[str, Any]:
+    return {
+        "type": "observation", "source": {"kind": kind, "instance": instance}, "scope": "hq",
+        "native_key": key, "full": True, "class": "Computer", "attributes": attributes,
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def told(server: Server) -> Server:
+    """A server with a question, two machines and one of a hostile name."""
+    server.json("import", "observations", FAULT)
+    server.take_in(
+        said("agent", "a1", "a1", name="pc-1", system_serial="5CG1234XYZ", owner="ops"),
+        said("agent", "a2", "a2", name="pc-2", system_serial="5CG1234ABC"),
+        said("import", "list", "row-2", name="pc-2", system_serial="5CG1234ABC", owner="sales"),
+        said("import", "list", HOSTILE, name=HOSTILE, owner="nobody"),
+    )
+    return server
+
+
+@pytest.fixture
+def client(told: Server) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=told.url, timeout=30, follow_redirects=True) as made:
+        form = {"name": "admin", "password": told.password}
+        assert made.post("/sign-in", data=form).status_code == 200
+        yield made
+
+
+def token(page: str) -> str:
+    found = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert found
+    return found[1]
+
+
+def test_a_join_is_shown_then_made_then_taken_back(told: Server, client: httpx.Client) -> None:
+    page = client.get("/assets/pc-1/identity").text
+    one, two = (told.json("show", name)["asset"]["asset"] for name in ("pc-1", "pc-2"))
+    form = {"csrf": token(page), "act": "join", "asset": one, "other": "pc-2", "note": "one box"}
+    shown = client.post("/identity/ask", data=form).text
+    assert f"{two} (pc-2) would join {one} (pc-1)" in shown
+    assert told.json("show", two)["asset"]["asset"] == two, "nothing has changed yet"
+    made = client.post("/identity/decide", data=form)
+    assert made.url.path == "/decisions"
+    assert "holds:" in made.text
+    assert "one box" in made.text
+    assert told.json("show", two)["asset"]["asset"] == one
+    number = dict(made.url.params)["made"]
+    decision = told.json("decisions")["decisions"][0]
+    assert (decision["by"], str(decision["number"])) == ("admin", number)
+
+    page = client.get(f"/assets/{one}/identity").text
+    assert "agent/a2/hq/a2" in page
+    split = {"csrf": form["csrf"], "act": "split", "asset": one, "record": ["agent/a1/hq/a1"]}
+    assert "would leave" in client.post("/identity/ask", data=split).text
+    undo = {"csrf": form["csrf"], "act": "undo", "number": number}
+    assert "would leave" in client.post("/identity/ask", data=undo).text
+    client.post("/identity/decide", data=undo)
+    assert told.json("show", two)["asset"]["asset"] == two
+
+
+def test_a_question_is_answered(told: Server, client: httpx.Client) -> None:
+    (question,) = told.json("twins")["questions"]
+    page = client.get("/questions").text
+    assert f"question {question['number']}" in page
+    assert "both report at the same time" in page
+    form = {"csrf": token(page), "act": "different", "number": str(question["number"])}
+    assert "They are different" in client.post("/identity/ask", data=form).text
+    done = client.post("/identity/decide", data=form)
+    assert "Nothing is asked" in client.get("/questions").text
+    undo = form | {"act": "undo", "number": dict(done.url.params)["made"]}
+    client.post("/identity/decide", data=undo)
+    (again,) = told.json("twins")["questions"]
+    assert again["number"] == question["number"]
+
+
+def test_what_makes_no_sense_is_refused_on_a_page(told: Server, client: httpx.Client) -> None:
+    csrf = token(client.get("/assets/pc-1/identity").text)
+    for form, status, words in (
+        ({"act": "join", "asset": "pc-1", "other": "pc-1"}, 422, "one already"),
+        ({"act": "join", "asset": "pc-1", "other": "nobody"}, 404, "nobody"),
+        ({"act": "split", "asset": "pc-1"}, 422, "Name the records"),
+        ({"act": "exclude", "asset": "pc-1"}, 422, "Choose one record"),
+        ({"act": "undo", "number": "x"}, 422, "is no number"),
+        ({"act": "burn"}, 422, "Nothing can be decided"),
+    ):
+        for path in ("/identity/ask", "/identity/decide"):
+            found = client.post(path, data={"csrf": csrf} | form)
+            assert (found.status_code, words in found.text) == (status, True), found.text
+    assert client.post("/identity/decide", data={"act": "undo", "number": "1"}).status_code == 403
+    told.ok("user", "add", "eve", "--role", "viewer")
+
+
+def test_hostile_names_stay_text(client: httpx.Client) -> None:
+    found = client.get("/assets", params={"text": "nobody"}).text
+    ref = re.search(r'href="/assets/(ci-\d+)"', found)
+    assert ref
+    page = client.get(f"/assets/{ref[1]}/identity").text
+    assert "alert(" in page
+    assert HOSTILE not in page
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if not CHROMIUM.exists():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"not there: {CHROMIUM}")
+        pytest.skip(f"not there: {CHROMIUM}")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        switches = ["--no-sandbox", "--disable-gpu"]
+        launched = driver.chromium.launch(executable_path=CHROMIUM, args=switches)
+        yield launched
+        launched.close()
+
+
+class Visit:
+    """A signed-in page, and all that the browser complained about."""
+
+    def __init__(self, browser: Any, server: Server, width: int, scheme: str) -> None:
+        self.server, self.name = server, f"{width}-{scheme}"
+        self.complaints: list[str] = []
+        self.page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+        self.page.on("console", lambda told: self.complaints.append(told.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.goto(f"{server.url}/sign-in")
+        self.page.get_by_label("Account").fill("admin")
+        self.page.get_by_label("Password").fill(server.password)
+        self.page.keyboard.press("Enter")
+        self.page.get_by_role("heading", name="Overview", level=1).wait_for()
+
+    def seen(self, what: str) -> None:
+        """What is shown fits; SCREENSHOTS names a folder for pictures of it."""
+        wide = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, f"{what} is {wide} px too wide for {self.name}"
+        if folder := os.environ.get("SCREENSHOTS"):
+            self.page.screenshot(path=f"{folder}/{what}-{self.name}.png", full_page=True)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_pages_fit_and_work_by_keyboard(
+    told: Server, browser: Any, width: int, scheme: str
+) -> None:
+    visit = Visit(browser, told, width, scheme)
+    page = visit.page
+    for what, path in (
+        ("questions", "/questions"),
+        ("decisions", "/decisions"),
+        ("identity", "/assets/pc-2/identity"),
+    ):
+        page.goto(f"{told.url}{path}")
+        visit.seen(what)
+    page.get_by_label("Choose record 1").focus()
+    page.keyboard.press("Space")
+    page.get_by_role("button", name="Split them off").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Split off records?").wait_for()
+    visit.seen("confirm")
+    focused = page.evaluate("document.activeElement.textContent")
+    assert focused == "Split", "Enter makes it, a link leaves it"
+    page.get_by_role("link", name="Leave it").click()
+    page.get_by_role("heading", name="Identity of pc-2", level=1).wait_for()
+    page.close()
+    assert visit.complaints == []
