@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import ipaddress
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
@@ -116,16 +116,21 @@ def addresses(account: Account) -> dict[str, str]:
     The value is the kind of the adapter. Loopback, link-local and multicast addresses are left
     out, and those of bridges that container engines make alike on every host.
     """
-    found: dict[str, str] = {}
-    for interface in account.interfaces:
-        name = str(interface.get("name") or "")
-        if name.startswith(_BORROWED):
-            continue
-        for written in cast("list[str]", interface.get("addresses") or []):
-            address = normal_address(written)
-            if address and not is_local(address):
-                found[address] = str(interface.get("kind") or "unknown")
-    return found
+    return {
+        address: str(interface.get("kind") or "unknown")
+        for interface in account.interfaces
+        for address in outer_addresses(interface)
+    }
+
+
+def outer_addresses(adapter: Row) -> Iterator[str]:
+    """Addresses of one adapter that mean something outside its machine, in normal form."""
+    if str(adapter.get("name") or "").startswith(_BORROWED):
+        return
+    for written in cast("list[str]", adapter.get("addresses") or ()):
+        address = normal_address(written)
+        if address and not is_local(address):
+            yield address
 
 
 @functools.lru_cache(maxsize=50_000)

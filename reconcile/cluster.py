@@ -10,11 +10,11 @@ from cmdb.model.classes import CLASS_BY_NAME
 from cmdb.model.observation import RecordKey
 from cmdb.store.port import RecordId
 from reconcile.evidence import LENT, Evidence
+from reconcile.keys import SCAN
 
 if TYPE_CHECKING:
     from reconcile.stretches import Subject
 
-SCAN = "scan"
 NATIVE = "native key"
 _SERIALS = ("system_serial", "board_serial")
 _MOST_REASONS = 32

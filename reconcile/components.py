@@ -72,11 +72,6 @@ class Components:
         self.moves: dict[RecordId, Move] = {}
         """Records that are about something else than before."""
 
-    def account(self, record: RecordId) -> Account:
-        """What a record says now in the stretch that goes on."""
-        link = self._ledger.links([record])[record]
-        return self._voices.account(self._ledger.records([record])[record], link)
-
     def identify(self, touched: Iterable[RecordId]) -> None:
         """Identifies records with other evidence, and whatever that touches."""
         wanted = sorted(touched)

@@ -14,7 +14,12 @@ from typing import cast
 from cmdb.model.classes import CLASS_BY_NAME
 from cmdb.model.declare import Key, KeyForm
 from cmdb.model.observation import SCALARS, Json, Observation, SectionKind
-from reconcile.account import UNKNOWN_CLASS, is_local, is_loopback, normal_address
+from reconcile.account import (
+    UNKNOWN_CLASS,
+    is_loopback,
+    normal_address,
+    outer_addresses,
+)
 from reconcile.normalise import forms
 
 _MOST_VALUES = 64
@@ -23,8 +28,6 @@ _OWN_ADAPTERS = frozenset({"ethernet", "wifi", "virtual", "unknown", ""})
 """Kinds of adapters whose MAC goes with the machine; a dock's goes with the dock."""
 _LENT_ADAPTERS = frozenset({"dock"})
 _INNER_ADAPTERS = frozenset({"bridge", "vpn", "loopback"})
-_BORROWED = ("docker", "veth", "br-", "virbr", "cni", "flannel", "lxc", "lxd", "podman", "vmnet")
-"""Names of adapters whose addresses repeat on every host."""
 LENT = "lent_mac"
 """MACs of docks: they say whose they are not."""
 MODEL = "model"
@@ -148,12 +151,8 @@ def _read_adapter(reading: _Reading, row: Mapping[str, Json]) -> None:
         digits, local = forms.adapter(written) if isinstance(written, str) else (None, False)
         if digits:
             (reading.local_macs if local else reading.macs).add(digits)
-    if kind in _INNER_ADAPTERS or str(row.get("name") or "").startswith(_BORROWED):
-        return
-    for place in cast("list[str]", row.get("addresses") or ()):
-        address = normal_address(place)
-        if address and not is_local(address):
-            reading.addresses.add(address)
+    if kind not in _INNER_ADAPTERS:
+        reading.addresses.update(outer_addresses(row))
 
 
 def _without_tag(values: dict[str, set[str]]) -> None:
