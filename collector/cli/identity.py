@@ -254,4 +254,5 @@ def _question(question: dict[str, Any]) -> None:
             for side in question["sides"]
         ),
     )  # fmt: skip
-    typer.echo(show.clean(f"  suggested: {question['suggestion']}: {question['why']}\n"))
+    typer.echo(show.clean(f"  suggested: {question['suggestion']}: {question['why']}"))
+    typer.echo("")
