@@ -79,8 +79,7 @@ class Scans:
         self._ledger.watch(map(RecordId, judged.watched))
         found: list[Seen] = []
         for visit, sighting in zip(timeline.visits, judged.sightings, strict=True):
-            name = next(iter(timeline.evidence(visit).of("name")), "")
-            new = _seen(record, visit.first, visit.last, sighting, name)
+            new = _seen(record, visit.first, visit.last, sighting)
             if alone and new.anchor is not None:
                 new = replace(new, anchor=f"apart/{record}")
             if found and (found[-1].thing, found[-1].anchor) == (new.thing, new.anchor):
@@ -169,11 +168,8 @@ def _matters(
     return False
 
 
-def _seen(record: RecordId, first: int, last: int, sighting: Sighting, name: str) -> Seen:
+def _seen(record: RecordId, first: int, last: int, sighting: Sighting) -> Seen:
     if sighting.thing is not None:
         return Seen(first, last, AssetId(sighting.thing), None, sighting.why)
-    if sighting.mac:
-        anchor = f"mac/{sighting.mac}"
-    else:
-        anchor = f"stub/{record}/{name}" + (f"/{first}" if sighting.contested else "")
+    anchor = f"mac/{sighting.mac}" if sighting.mac else f"stub/{record}/{sighting.mark}"
     return Seen(first, last, None, anchor, sighting.why)

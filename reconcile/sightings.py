@@ -69,8 +69,9 @@ class Sighting:
     mac: str | None
     """The MAC by which a thing is known to scans only."""
     why: str
-    contested: bool = False
-    """Whether several things may have been seen: what is unknown is then not one thing."""
+    mark: str = ""
+    """What parts a thing that nobody knows from others at its address: a name, and where several
+    things may have been seen the time."""
 
 
 def judge(timeline: Timeline, address: str, known: Known) -> Judged:
@@ -81,7 +82,25 @@ def judge(timeline: Timeline, address: str, known: Known) -> Judged:
         sighting or _by_neighbours(timeline, place, found, known)
         for place, sighting in enumerate(found)
     ]
-    return Judged(sightings, judge_.watched)
+    return Judged(_with_silent(timeline, sightings), judge_.watched)
+
+
+def _with_silent(timeline: Timeline, sightings: Sequence[Sighting]) -> list[Sighting]:
+    """A visit that told nothing is of the same as the one before it, or after it."""
+    told = [
+        None if _silent(timeline, visit) else sighting
+        for visit, sighting in zip(timeline.visits, sightings, strict=True)
+    ]
+    last = next((sighting for sighting in told if sighting), None)
+    found = []
+    for sighting, own in zip(told, sightings, strict=True):
+        last = sighting or last
+        found.append(last or own)
+    return found
+
+
+def _silent(timeline: Timeline, visit: Visit) -> bool:
+    return visit.addresses is None and not timeline.evidence(visit).values
 
 
 def alike(one: Collection[str], two: Collection[str]) -> bool:
@@ -245,16 +264,21 @@ def _by_neighbours(
     if before and after:
         if (before.thing, before.mac) == (after.thing, after.mac):
             return Sighting(before.thing, before.mac, "same address, seen before and after")
-        return Sighting(None, None, "", contested=_contested(timeline, place, known))
+        return _unknown(timeline, place, known)
     only = before or after
     if only and names and _known_name(names, only, known, timeline):
         return Sighting(only.thing, only.mac, "same address and name")
-    return Sighting(None, None, "", contested=_contested(timeline, place, known))
+    return _unknown(timeline, place, known)
 
 
-def _contested(timeline: Timeline, place: int, known: Known) -> bool:
-    macs = timeline.evidence(timeline.visits[place]).of("mac")
-    return any(mac in known.lent or len(known.by_mac.get(mac, ())) > 1 for mac in macs)
+def _unknown(timeline: Timeline, place: int, known: Known) -> Sighting:
+    visit = timeline.visits[place]
+    evidence = timeline.evidence(visit)
+    name = next(iter(evidence.of("name")), "")
+    shared = any(
+        mac in known.lent or len(known.by_mac.get(mac, ())) > 1 for mac in evidence.of("mac")
+    )
+    return Sighting(None, None, "", f"{name}/{visit.first}" if shared else name)
 
 
 def _neighbour(
