@@ -224,8 +224,9 @@ class Components:
             scope = self._reach.key(record).scope
             for address in self._witness.touched.records.get(record, ()):
                 self._at_address(scope, address)
-            if self._reach.key(record).source.kind != keys.SCAN:
-                self._near_macs(self._witness.timeline(record))
+            known = self._witness.timeline(record)
+            if not keys.witnesses_only(self._reach.key(record), known):
+                self._near_macs(known)
 
     def _settle_scans(self) -> None:
         scans = Scans(self._ledger, self._witness, self._reach, self._decided)
