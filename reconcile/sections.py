@@ -143,7 +143,14 @@ def _merge_whole(
     kept = {name: said for name, said in known.overlaid.items() if said >= at}
     values = {**told, **{name: known.values[name] for name in kept}}
     body = write_values(Values(values, kept, mark))
-    return Merged(stored(body, at, at), late=False, changed=body != current.body)
+    overtaken = None
+    if kept:
+        # What was told whole is kept whole: a word from before those parts needs all of it.
+        overtaken = stored(write_values(Values(told, {}, mark)), at, at)
+    since = max([at, *kept.values()])
+    return Merged(
+        stored(body, since, at), late=False, changed=body != current.body, overtaken=overtaken
+    )
 
 
 def _merge_part(current: StoredSection | None, told: dict[str, Json], at: datetime) -> Merged:

@@ -117,9 +117,7 @@ def section_before(
 def _gathered(
     words: Sequence[StoredSection], earlier: Sequence[StoredSection], until: datetime
 ) -> StoredSection | None:
-    whole = max(earlier, key=lambda word: (word.observed_at, word.digest), default=None)
-    base = read_values(whole.body) if whole else Values({}, {})
-    values = {name: value for name, value in base.values.items() if name not in base.overlaid}
+    whole, values = _told_whole(words, until)
     told: dict[str, tuple[datetime, bytes, Json]] = {}
     for word in words:
         known = read_values(word.body)
@@ -127,12 +125,51 @@ def _gathered(
             mark = (at, encode(known.values[name]), known.values[name])
             if at < until and (name not in told or mark[:2] > told[name][:2]):
                 told[name] = mark
-    since = whole.confirmed_at if whole and values else NEVER
-    told = {name: mark for name, mark in told.items() if mark[0] >= since or name not in values}
-    if whole is None and not told:
+    told = {name: mark for name, mark in told.items() if mark[0] >= whole or name not in values}
+    if not earlier and not told:
         return None
     values.update({name: value for name, (_, _, value) in told.items()})
     body = write_values(Values(values, {name: at for name, (at, _, _) in told.items()}))
-    newest = max([at for at, _, _ in told.values()], default=since)
-    observed = max(whole.observed_at, newest) if whole else newest
-    return stored(body, observed, min(since, until))
+    newest = [word.observed_at for word in earlier]
+    observed = max([*newest, whole, *(at for at, _, _ in told.values())])
+    return stored(body, observed, whole)
+
+
+def _told_whole(
+    words: Sequence[StoredSection], until: datetime
+) -> tuple[datetime, dict[str, Json]]:
+    """The last whole word before a time: when it was said, and what of it stands in any word.
+
+    A later word holds of it what was not overlaid, so what it said is put together from all that
+    bear its mark.
+    """
+    best, mark, values = NEVER, "", dict[str, Json]()
+    for word in words:
+        known = read_values(word.body)
+        begun = word.confirmed_at if known.overlaid else word.observed_at
+        if begun >= until or not _has_whole(known, word.confirmed_at):
+            continue
+        if (begun, known.whole_digest) > (best, mark):
+            best, mark = begun, known.whole_digest
+    for word in words:
+        known = read_values(word.body)
+        if best > NEVER and known.whole_digest == mark:
+            values |= {n: value for n, value in known.values.items() if n not in known.overlaid}
+    return max([best, *_repeated(words, mark, until)]) if best > NEVER else NEVER, values
+
+
+def _repeated(words: Sequence[StoredSection], mark: str, until: datetime) -> list[datetime]:
+    """When words with a mark were last said whole; of one said again later that is not known."""
+    told = [(word.confirmed_at, read_values(word.body)) for word in words]
+    return [
+        at
+        for at, known in told
+        if at < until and known.whole_digest == mark and _has_whole(known, at)
+    ]
+
+
+def _has_whole(known: Values, confirmed_at: datetime) -> bool:
+    """False for a word that came in part and late, of which only the parts are kept."""
+    if known.whole_digest or known.values.keys() != known.overlaid.keys() or not known.values:
+        return confirmed_at > NEVER
+    return NEVER < confirmed_at < min(known.overlaid.values())
