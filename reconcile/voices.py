@@ -149,8 +149,7 @@ def _told_whole(
         begun = word.confirmed_at if known.overlaid else word.observed_at
         if begun >= until or not _has_whole(known, word.confirmed_at):
             continue
-        if (begun, known.whole_digest) > (best, mark):
-            best, mark = begun, known.whole_digest
+        best, mark = max((best, mark), (begun, known.whole_digest))
     for word in words:
         known = read_values(word.body)
         if best > NEVER and known.whole_digest == mark:
