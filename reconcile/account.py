@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import cast
 
 from cmdb.model.observation import SCALARS, Json, RecordKey, SectionKind, Source
-from cmdb.store.port import RecordRow, StoredSection
+from cmdb.store.port import Ledger, RecordRow, StoredSection
 from reconcile.sections import read_values
 
 Row = Mapping[str, Json]
@@ -72,6 +72,23 @@ def read(row: RecordRow, sections: Mapping[SectionKind, StoredSection]) -> Accou
         services=_rows(sections, SectionKind.SERVICES),
         connections=_rows(sections, SectionKind.CONNECTIONS),
         relations=_relations(key, _rows(sections, SectionKind.RELATIONS)),
+        at={kind: section.confirmed_at for kind, section in sections.items()},
+    )
+
+
+def sockets(row: RecordRow, ledger: Ledger) -> Account:
+    """Of a record's account what it says of services and connections, and nothing else."""
+    kinds = ledger.kinds(row.id) & {SectionKind.SERVICES, SectionKind.CONNECTIONS}
+    found = {kind: ledger.section(row.id, kind) for kind in kinds}
+    sections = {kind: section for kind, section in found.items() if section is not None}
+    return Account(
+        row=row,
+        cls=None,
+        parent=None,
+        claims={},
+        said_at=row.seen_at,
+        services=_rows(sections, SectionKind.SERVICES),
+        connections=_rows(sections, SectionKind.CONNECTIONS),
         at={kind: section.confirmed_at for kind, section in sections.items()},
     )
 

@@ -13,10 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from cmdb.model.classes.authority import MEASURED
 from cmdb.model.declare import Attribute, Authority, Rule
 from cmdb.model.observation import Json, SectionKind
 from reconcile.account import Account, Claim
 from reconcile.normalise.forms import FORMS
+
+SOONEST_STALE = min(rank.stale_after for rank in MEASURED.ranks if rank.stale_after is not None)
+"""No claim that was confirmed since so long ago is stale."""
 
 
 @dataclass(frozen=True, slots=True)

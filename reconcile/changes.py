@@ -5,11 +5,11 @@ Values are compared in normal form: a difference in case or rounding is none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from cmdb.model.classes import CLASS_BY_NAME
 from cmdb.model.observation import Json
-from cmdb.store.port import AssetRow, Installed, Projection
+from cmdb.store.port import AssetRow, Installed, Part, Projection
 from reconcile.lifecycle import PRESENT, Life
 from reconcile.normalise.forms import FORMS
 
@@ -42,8 +42,13 @@ def altered(
         detail["state"] = [before.state, after.state]
         if life.why:
             detail["why"] = life.why
-    old = {(part.cls, part.name) for part in parts}
-    new = {(part.cls, str(part.attributes.get("name"))) for part in after.parts}
+    return {**detail, **inside({(part.cls, part.name) for part in parts}, after.parts)}
+
+
+def inside(old: Set[tuple[str, str]], parts: Iterable[Part]) -> dict[str, Json]:
+    """What differs of the parts, known by class and name."""
+    detail: dict[str, Json] = {}
+    new = {(part.cls, str(part.attributes.get("name"))) for part in parts}
     for word, names in (("parts_added", new - old), ("parts_removed", old - new)):
         if names:
             detail[word] = [f"{cls} {name}" for cls, name in sorted(names)[:_MOST_LISTED]]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cmdb.model.observation import Json, RecordKey, RunEvent
-from cmdb.store.port import AssetId, LinkRow, Record, RecordId
+from cmdb.store.port import AssetId, Inside, LinkRow, Record, RecordId
 from reconcile import changes, keys, timeline
 from reconcile.account import Account
 from reconcile.decisions import BY_HAND, Decided
@@ -25,6 +25,7 @@ from reconcile.identify import identify
 from reconcile.instants import to_micros
 from reconcile.lifecycle import Life
 from reconcile.links import asset_links, following_link, scan_links
+from reconcile.parts import edges_of, parts_of
 from reconcile.project import project
 from reconcile.reach import Reach
 from reconcile.scans import Scans
@@ -136,21 +137,52 @@ class Components:
         """An asset may be projected otherwise."""
         self._dirty.add(asset)
 
-    def note(self, record: RecordId, detail: dict[str, Json]) -> None:
-        """Adds something to the change set of a record's asset."""
-        link = self._ledger.links([record]).get(record)
-        if link is not None and detail:
-            self._notes[link.asset].update(detail)
-            self._dirty.add(link.asset)
+    def note(self, asset: AssetId, detail: dict[str, Json]) -> None:
+        """Adds something to the change set of an asset."""
+        self._notes[asset].update(detail)
+
+    def renew(
+        self,
+        asset: AssetId,
+        seen_at: datetime,
+        talked: datetime | None,
+        accounts: Sequence[Account] | None,
+    ) -> None:
+        """An asset is as before, but for what is noted and, from accounts of them, its sockets.
+
+        Args:
+            asset: Which.
+            seen_at: When it was seen.
+            talked: When its connections were seen again, as before.
+            accounts: What its records say of sockets; None: the same.
+        """
+        if asset in self._dirty:
+            return
+        self._view.touch(asset, seen_at, None if accounts is not None else talked)
+        inside = None
+        if accounts is not None:
+            parts = parts_of(accounts)
+            inside = Inside(parts, edges_of(accounts, parts))
+        before = self._view.renew(asset, inside)
+        detail = dict(self._notes.pop(asset, {}))
+        if inside is not None and accounts is not None:
+            moved = changes.inside(set(before), inside.parts)
+            detail |= moved
+            for account in accounts if moved else ():
+                self._refer(account.row.key)
+        if detail:
+            self._view.add_change(asset, "changed", detail)
+        self._projected += 1
 
     def finish(self) -> int:
         """Projects every asset that may differ; says how many were."""
         for _ in range(_ROUNDS):
             due, self._dirty = sorted(self._dirty), set()
-            if not due:
-                break
             for asset in due:
                 self.project(asset)
+            self._dirty |= self._view.met().difference(due)
+            if not self._dirty:
+                break
         return self._projected
 
     def _settle(self, component: Sequence[Subject]) -> None:

@@ -18,6 +18,7 @@ from cmdb.model.observation import (
     SectionKind,
 )
 from cmdb.store.port import Installed, Ledger, RecordId, StoredSection
+from reconcile.authority import SOONEST_STALE
 from reconcile.sections import OVERLAID, encode, merge, withdrawn
 
 
@@ -25,11 +26,13 @@ from reconcile.sections import OVERLAID, encode, merge, withdrawn
 class Heard:
     """What a group of statements touched so far."""
 
-    changed: set[RecordId] = field(default_factory=set)
-    """Records that say something else now."""
+    now: datetime
+    """The clock against which claims grow stale."""
+    changed: dict[RecordId, set[SectionKind]] = field(default_factory=dict)
+    """Records that say something else now, and in which sections."""
     late: set[RecordId] = field(default_factory=set)
     """Records that told something of their past."""
-    confirmed: dict[RecordId, datetime] = field(default_factory=dict)
+    confirmed: set[RecordId] = field(default_factory=set)
     """Records that said the same again."""
     talked: dict[RecordId, datetime] = field(default_factory=dict)
     """Records that told of the same connections again, and when."""
@@ -55,10 +58,10 @@ class Hearing:
         before = self._ledger.heard(observation.key, at, full=observation.full)
         known = self._ledger.kinds(before.id)
         overtaken = before.full_at is not None and at < before.full_at
-        changed = not known or at < before.first_at
+        changed = set(SectionKind) if not known or at < before.first_at else set()
         for kind, section, body in self._statements(observation, known):
             if section.extent is Extent.UNCHANGED:
-                self._confirm_section(before.id, kind, at, group)
+                changed |= self._confirm_section(before.id, kind, at, group)
                 continue
             current = self._ledger.section(before.id, kind) if kind in known else None
             merged = merge(kind, current, section, body, at)
@@ -72,23 +75,25 @@ class Hearing:
                     group.late.add(before.id)
                 self._ledger.put_section(before.id, kind, merged.section)
                 self._note_programs(before.id, kind, current, merged.section.body, group)
-                changed = True
+                changed.add(kind)
             else:
-                self._confirm_section(before.id, kind, at, group)
+                changed |= self._confirm_section(before.id, kind, at, group)
         if changed:
-            group.changed.add(before.id)
+            group.changed.setdefault(before.id, set()).update(changed)
         else:
-            group.confirmed.setdefault(before.id, before.seen_at)
+            group.confirmed.add(before.id)
         return before.id
 
     def _confirm_section(
         self, record: RecordId, kind: SectionKind, at: datetime, group: Heard
-    ) -> None:
-        self._ledger.confirm(record, kind, at)
+    ) -> set[SectionKind]:
+        """Notes that the same was said; the section, where its claims may have been stale."""
+        before = self._ledger.confirm(record, kind, at)
         if kind is SectionKind.RELATIONS:
             group.related.add(record)
         if kind is SectionKind.CONNECTIONS:
             group.talked[record] = max(at, group.talked.get(record, at))
+        return {kind} if before is not None and group.now - before >= SOONEST_STALE else set()
 
     def _statements(
         self, observation: Observation, known: Set[SectionKind]

@@ -7,24 +7,22 @@ results is a function of the records, whatever the order in which they came.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NoReturn, TypeVar
 
-from cmdb.model.observation import Decision, Observation, RunEvent, Statement
+from cmdb.model.observation import Decision, Observation, RunEvent, SectionKind, Statement
 from cmdb.store.port import Record, RecordId
 from reconcile import changes
 from reconcile.components import Components, Move
 from reconcile.decisions import concerned, decided
+from reconcile.glance import Glance, little
 from reconcile.hearing import Heard, Hearing
 from reconcile.witness import Witness
 
 T = TypeVar("T")
-
-_CATCH_UP = timedelta(hours=20)
-"""Silence after which a mere confirmation weighs the claims again: some may have been stale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +95,7 @@ class Pipeline:
         return seen[0]
 
     def _work(self, statements: Iterable[Statement], at: datetime) -> Applied:
-        group, count, witness = Heard(), 0, Witness(self._ledger)
+        group, count, witness = Heard(at), 0, Witness(self._ledger)
         for statement in statements:
             self._take(statement, group, witness)
             count += 1
@@ -154,13 +152,12 @@ class Pipeline:
         about = self._decided(group)
         components.identify({*witness.touched.records, *about})
         components.touch_past(about)
-        components.touch(group.changed)
+        few = little(group.changed)
+        components.touch(group.changed.keys() - few.keys())
         components.touch_past(group.late)
-        for record, (come, gone) in sorted(group.programs.items()):
-            components.note(record, changes.programs(come, gone))
         for run in group.runs:
             components.touch_unseen(run)
-        self._confirm(group, components, at)
+        self._glance(group, few, components)
         return Applied(count, components.finish(), components.moves)
 
     def _decided(self, group: Heard) -> set[RecordId]:
@@ -169,17 +166,24 @@ class Pipeline:
             return set()
         return concerned(self._ledger, group.decisions)
 
-    def _confirm(self, group: Heard, components: Components, at: datetime) -> None:
-        """Records that said the same again: mostly that is all there is to note."""
-        quiet = {
-            record: seen for record, seen in group.confirmed.items() if record not in group.changed
-        }
-        links = self._ledger.links(quiet)
-        absent = self._view.absent({link.asset for link in links.values()})
-        rows = self._ledger.records(links)
-        for record, link in sorted(links.items()):
-            late = at - quiet[record] > _CATCH_UP
-            if late or record in group.related or link.asset in absent:
-                components.touch_asset(link.asset)
+    def _glance(
+        self, group: Heard, few: Mapping[RecordId, Set[SectionKind]], components: Components
+    ) -> None:
+        """Records that said little else, or the same again: mostly that is all there is to note."""
+        glance = Glance(self._record)
+        quiet = group.confirmed - group.changed.keys()
+        for asset in sorted(glance.weigh({*few, *quiet, *group.programs})):
+            components.touch_asset(asset)
+        for record, (come, gone) in sorted(group.programs.items()):
+            about = glance.asset(record)
+            detail = changes.programs(come, gone)
+            if about is not None and detail:
+                components.note(about, detail)
+        for asset, word in glance.words(few, quiet, group.talked):
+            if group.related.intersection(word.records):
+                components.touch_asset(asset)
+            elif word.told:
+                accounts = glance.accounts(asset) if word.sockets else None
+                components.renew(asset, word.seen_at, word.talked, accounts)
             else:
-                self._view.touch(link.asset, rows[record].seen_at, group.talked.get(record))
+                self._view.touch(asset, word.seen_at, word.talked)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import cast
 
@@ -19,6 +19,7 @@ from reconcile.parts import edges_of, parts_of
 DEMO_SCOPE = "demo"
 """Scope of the sample estate; what lies in it is marked wherever it is shown."""
 
+_RANKS = {rank.kind: place for place, rank in enumerate(MEASURED.ranks)}
 _HOSTED = ("VirtualMachine", "Container")
 Resolved = Mapping[tuple[str, str], AssetId]
 
@@ -38,7 +39,7 @@ def project(
         life: Whether it is present.
         now: The clock against which claims grow stale.
     """
-    ordered = sorted(accounts, key=_trust)
+    ordered = in_order(accounts)
     cls = class_of(ordered, MEASURED, now) or UNKNOWN_CLASS
     attributes, stale_at = _attributes(cls, ordered, now)
     parts = parts_of(ordered)
@@ -60,6 +61,16 @@ def project(
     )
 
 
+def in_order(accounts: Iterable[Account]) -> list[Account]:
+    """Accounts, the most trusted first."""
+    return sorted(accounts, key=_trust)
+
+
+def rank_of(kind: str) -> int:
+    """How far a kind of source is trusted; the lower, the more."""
+    return _RANKS.get(kind, len(_RANKS))
+
+
 def _looking(accounts: Sequence[Account]) -> Sequence[Account]:
     """Those that saw the thing: a value that a person set is no sight of it."""
     return [each for each in accounts if each.row.key.source != BY_HAND] or accounts
@@ -70,9 +81,7 @@ def _trust(account: Account) -> tuple[object, ...]:
 
 
 def _rank(account: Account) -> int:
-    kind = account.row.key.source.kind
-    ranks = [rank.kind for rank in MEASURED.ranks]
-    return ranks.index(kind) if kind in ranks else len(ranks)
+    return rank_of(account.row.key.source.kind)
 
 
 def _attributes(

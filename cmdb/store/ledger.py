@@ -65,8 +65,11 @@ class Ledger(Protocol):
         """
         ...
 
-    def confirm(self, record: RecordId, kind: SectionKind, at: datetime) -> None:
-        """Notes that the current word was said again, whole, at a later time."""
+    def confirm(self, record: RecordId, kind: SectionKind, at: datetime) -> datetime | None:
+        """Notes that the current word was said again, whole, at a later time.
+
+        Gives when it was last said whole before; None: there is no such section.
+        """
         ...
 
     def put_late(self, record: RecordId, kind: SectionKind, section: StoredSection) -> None:
@@ -115,6 +118,13 @@ class Ledger(Protocol):
 
     def linked(self, asset: AssetId) -> tuple[LinkRow, ...]:
         """Stretches about an asset as they are believed now, oldest decision first."""
+        ...
+
+    def speakers(self, assets: Iterable[AssetId]) -> dict[AssetId, tuple[RecordId, ...]]:
+        """Of assets of which each stretch goes on and is its record's only one: their records.
+
+        Assets about which a record spoke once, and does not any more, are left out.
+        """
         ...
 
     def twins(self) -> tuple[LinkRow, ...]:

@@ -34,6 +34,7 @@ from cmdb.store.values import (
     Edge,
     HoldersPage,
     Identifier,
+    Inside,
     Installed,
     LinkRow,
     Page,
@@ -60,6 +61,7 @@ __all__ = (
     "Edge",
     "HoldersPage",
     "Identifier",
+    "Inside",
     "Installed",
     "Ledger",
     "LinkRow",
@@ -98,6 +100,28 @@ class View(Protocol):
 
     def touch(self, asset: AssetId, last_seen: datetime, connections: datetime | None) -> None:
         """Notes when the asset, and perhaps its connections, were seen again, all as before."""
+        ...
+
+    def renew(self, asset: AssetId, inside: Inside | None) -> tuple[tuple[str, str], ...]:
+        """Makes another revision of an asset that is as before but for what is inside it.
+
+        Args:
+            asset: One that is there and present.
+            inside: Its parts and edges from now on; None: as before.
+
+        Gives class and name of the parts that it had, where `inside` is given.
+        """
+        ...
+
+    def contested(self, assets: Iterable[AssetId]) -> set[AssetId]:
+        """Those of these with an address at which another was seen, too; perhaps a few more."""
+        ...
+
+    def met(self) -> set[AssetId]:
+        """Assets that came to be contested since this was asked last.
+
+        When each was seen at its addresses counts from then on, and is to be put anew.
+        """
         ...
 
     def absent(self, assets: Iterable[AssetId]) -> set[AssetId]:

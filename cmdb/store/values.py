@@ -149,6 +149,14 @@ class Projection:
 
 
 @dataclass(frozen=True, slots=True)
+class Inside:
+    """Of a projection what lies inside the asset, and its relations."""
+
+    parts: tuple[Part, ...]
+    edges: tuple[Edge, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AssetRow:
     """An asset as lists show it."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 _SHARDS = 256
 _SHARD_BITS = 8
@@ -40,6 +40,10 @@ class Hashes:
         if found == _MANY:
             return tuple(self._many[key][:limit])
         return (found,)[:limit] if found else ()
+
+    def shared(self) -> Iterator[list[int]]:
+        """The numbers under each hash that has several."""
+        yield from self._many.values()
 
     def add(self, key: int, number: int) -> None:
         """Puts a number under a hash; putting it twice is putting it once."""

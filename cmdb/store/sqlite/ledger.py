@@ -115,9 +115,9 @@ class SqliteLedger:
         """See the port."""
         self._sections.put_section(record, kind, section)
 
-    def confirm(self, record: RecordId, kind: SectionKind, at: datetime) -> None:
+    def confirm(self, record: RecordId, kind: SectionKind, at: datetime) -> datetime | None:
         """See the port."""
-        self._sections.confirm(record, kind, at)
+        return self._sections.confirm(record, kind, at)
 
     def put_late(self, record: RecordId, kind: SectionKind, section: StoredSection) -> None:
         """See the port."""
@@ -163,6 +163,11 @@ class SqliteLedger:
         """See the port."""
         with translated(self._path):
             return self._stretches.linked(asset)
+
+    def speakers(self, assets: Iterable[AssetId]) -> dict[AssetId, tuple[RecordId, ...]]:
+        """See the port."""
+        with translated(self._path):
+            return self._stretches.speakers(assets)
 
     def twins(self) -> tuple[LinkRow, ...]:
         """See the port."""

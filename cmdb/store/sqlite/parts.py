@@ -47,6 +47,11 @@ class Parts:
             )
         return kept, bool(gone) or len(known) < len(kept)
 
+    def named(self, asset: AssetId) -> tuple[tuple[str, str], ...]:
+        """Class and name of each part."""
+        found = self._db.execute("SELECT cls, name FROM asset WHERE parent=?", (asset,))
+        return tuple(found.fetchall())
+
     def _known(self, asset: int) -> dict[str, tuple[Any, ...]]:
         found = self._db.execute(
             "SELECT local, id, revision, cls, state, scope, first_seen, kinds, demo, doc"

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import cast
 
+from cmdb.store.port import AssetId
 from cmdb.store.sqlite import codec
 from cmdb.store.sqlite.hashes import Hashes
 
@@ -23,6 +24,10 @@ class Places:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
         self._found: Hashes | None = None
+        self._contested: set[AssetId] = set()
+        """Assets with an address at which another was seen, too; some that once were."""
+        self._met: set[AssetId] = set()
+        """Those of them that were not before."""
 
     def of(self, asset: int) -> list[tuple[str, str, int, str]]:
         """Where an asset is; times in microseconds since 1970."""
@@ -38,7 +43,12 @@ class Places:
         for gone in before - after:
             index.discard(_hash(*gone), asset)
         for new in after - before:
-            index.add(_hash(*new), asset)
+            address = _hash(*new)
+            index.add(address, asset)
+            claimants = set(map(AssetId, index.get(address)))
+            if len(claimants) > 1:
+                self._met |= claimants - self._contested
+                self._contested |= claimants
         if told:
             self._db.execute("INSERT OR REPLACE INTO place VALUES (?, ?)", (asset, _packed(told)))
         elif before:
@@ -60,17 +70,31 @@ class Places:
         ]
         return min(claims)[2] if claims else None
 
+    def contested(self, assets: Iterable[AssetId]) -> set[AssetId]:
+        """Those of these with an address at which another was seen, too; perhaps a few more."""
+        self._index()
+        return self._contested.intersection(assets)
+
+    def met(self) -> set[AssetId]:
+        """Assets that came to be contested since this was asked last."""
+        met, self._met = self._met, set()
+        return met
+
     def _index(self) -> Hashes:
         if self._found is None:
             self._found = Hashes()
             for asset, body in self._db.execute("SELECT asset, body FROM place"):
                 for scope, address, _, _ in _read(body):
                     self._found.add(_hash(scope, address), asset)
+            self._contested = set()
+            for assets in self._found.shared():
+                self._contested.update(map(AssetId, assets))
         return self._found
 
     def forget(self) -> None:
         """Drops what a rolled-back transaction, or another writer, may have altered."""
         self._found = None
+        self._met = set()
 
 
 def _packed(places: Iterable[Place]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import cast
 
 from cmdb.model.observation import Json
@@ -16,6 +17,16 @@ from cmdb.store.sqlite.endpoints import Endpoints
 
 _STATED = "SELECT source, type, target, at, detail FROM relation "
 _CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """The relations of a projection, by their ends and type."""
+
+    stated: dict[tuple[int, str, int], Bond]
+    packed: dict[tuple[int, str, int], Bond]
+    sockets: set[int]
+    """At which packed ones end."""
 
 
 class Relations:
@@ -37,9 +48,18 @@ class Relations:
             parts: Ids of its parts by their names inside it.
             earlier: Whether the asset was thought to have been seen earlier than it was.
         """
-        stated: dict[tuple[int, str, int], Bond] = {}
-        packed: dict[tuple[int, str, int], Bond] = {}
-        sockets: set[int] = set()
+        told = self._sorted(asset, projection, parts)
+        self._state(asset, told.stated.values())
+        self._pack(asset, projection, told, earlier=earlier)
+
+    def renew(self, asset: AssetId, projection: Projection, parts: Mapping[str, AssetId]) -> None:
+        """The same for those inside the asset and from it to sockets; those stated stay."""
+        self._pack(asset, projection, self._sorted(asset, projection, parts), earlier=False)
+
+    def _sorted(
+        self, asset: AssetId, projection: Projection, parts: Mapping[str, AssetId]
+    ) -> _Told:
+        told = _Told({}, {}, set())
         seen = codec.to_micros(projection.last_seen)
         for edge in projection.edges:
             source = asset if edge.source_local is None else parts.get(edge.source_local)
@@ -47,16 +67,16 @@ class Relations:
             if source is None or target is None:
                 continue
             if edge.target_socket is not None:
-                sockets.add(target)
-            kept = stated if edge.target is not None and edge.target != asset else packed
+                told.sockets.add(target)
+            stated = edge.target is not None and edge.target != asset
+            kept = told.stated if stated else told.packed
             at = seen if edge.observed_at is None else codec.to_micros(edge.observed_at)
             detail = None if edge.detail is None else _written(edge.detail)
             key = (source, edge.type, target)
             known = kept.get(key)
             if known is None or at > known.at:
                 kept[key] = Bond(source, edge.type, target, at, detail)
-        self._state(asset, stated.values())
-        self._pack(asset, projection, packed, sockets, earlier=earlier)
+        return told
 
     def _target(
         self, edge: Edge, projection: Projection, parts: Mapping[str, AssetId], asset: AssetId
@@ -76,15 +96,8 @@ class Relations:
             [(b.source, b.type, b.target, owner, b.at, b.detail) for b in stated],
         )
 
-    def _pack(
-        self,
-        owner: int,
-        projection: Projection,
-        packed: Mapping[tuple[int, str, int], Bond],
-        sockets: set[int],
-        *,
-        earlier: bool,
-    ) -> None:
+    def _pack(self, owner: int, projection: Projection, told: _Told, *, earlier: bool) -> None:
+        packed, sockets = told.packed, told.sockets
         before, newest = self._bonds.put(owner, packed.values(), sockets)
         ats = [bond.at for bond in packed.values() if bond.target in sockets]
         if earlier or (ats and newest > min(ats)):

@@ -11,7 +11,7 @@ from typing import cast
 
 from cmdb.model.classes import CLASS_BY_NAME
 from cmdb.model.observation import Json
-from cmdb.store.port import AssetId, AssetRow
+from cmdb.store.port import AssetId, AssetRow, Inside, Projection
 from cmdb.store.sqlite import codec
 from cmdb.store.sqlite.bodies import Bodies, Shape, opened
 from cmdb.store.sqlite.numbers import Numbers
@@ -69,6 +69,23 @@ def read(
         source_kinds=tuple(filter(None, row[9].split(","))),
         demo=bool(row[10]),
         revision=row[11],
+    )
+
+
+def unprojected(row: tuple[str, str, str, int, int, str, int], inside: Inside) -> Projection:
+    """A projection with what is inside an asset, and of the rest what its row tells."""
+    cls, state, scope, first_seen, last_seen, kinds, demo = row
+    return Projection(
+        cls,
+        {},
+        scope,
+        state,
+        codec.from_micros(first_seen),
+        codec.from_micros(last_seen),
+        tuple(filter(None, kinds.split(","))),
+        bool(demo),
+        parts=inside.parts,
+        edges=inside.edges,
     )
 
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from cmdb.store.port import AssetId, LinkRow, RecordId
 from cmdb.store.sqlite import codec
 from cmdb.store.sqlite.transaction import Transaction
 
+_Id = TypeVar("_Id", RecordId, AssetId)
 LINK = (
     "SELECT record, asset, rule, evidence, since, decided_at, ended_at, until, last, state"
     " FROM link "
 )
+_SPEAKERS = """SELECT asset, record, until, EXISTS (
+    SELECT 1 FROM link o WHERE o.record = l.record AND o.ended_tx IS NULL AND o.id <> l.id)
+  FROM link l WHERE ended_tx IS NULL AND asset IN ({})"""
 _Stored = tuple[int, int, str, bytes, int, int, int | None, int | None, int | None, str]
 
 
@@ -45,6 +50,18 @@ class Stretches:
         """All stretches about an asset, oldest decision first."""
         rows = self._db.execute(LINK + "WHERE ended_tx IS NULL AND asset=? ORDER BY id", (asset,))
         return tuple(map(link_row, rows))
+
+    def speakers(self, assets: Iterable[AssetId]) -> dict[AssetId, tuple[RecordId, ...]]:
+        """Of assets of which each stretch goes on and is its record's only one: their records."""
+        found: dict[AssetId, list[RecordId]] = {}
+        parted: set[AssetId] = set()
+        for chunk in _chunks(sorted(set(assets))):
+            marks = ",".join("?" * len(chunk))
+            for asset, record, until, others in self._db.execute(_SPEAKERS.format(marks), chunk):
+                found.setdefault(AssetId(asset), []).append(RecordId(record))
+                if until is not None or others:
+                    parted.add(AssetId(asset))
+        return {asset: tuple(found[asset]) for asset in found.keys() - parted}
 
     def history(self, record: RecordId) -> tuple[LinkRow, ...]:
         """All that was ever believed of a record, oldest decision first."""
@@ -116,6 +133,6 @@ def link_row(row: _Stored) -> LinkRow:
     )
 
 
-def _chunks(ids: Sequence[RecordId], size: int = 500) -> Iterator[Sequence[RecordId]]:
+def _chunks(ids: Sequence[_Id], size: int = 500) -> Iterator[Sequence[_Id]]:
     for start in range(0, len(ids), size):
         yield ids[start : start + size]

@@ -14,6 +14,7 @@ from cmdb.store.port import (
     AssetRow,
     Change,
     HoldersPage,
+    Inside,
     Installed,
     Page,
     Projection,
@@ -96,6 +97,38 @@ class SqliteView:
             if connections is not None:
                 seen = codec.to_micros(connections)
                 self._endpoints.used(self._bonds.confirm(asset, seen).tolist(), None, seen)
+
+    def renew(self, asset: AssetId, inside: Inside | None) -> tuple[tuple[str, str], ...]:
+        """See the port."""
+        self._tx.touched = True
+        with translated(self._path):
+            row = self._db.execute(
+                "UPDATE asset SET revision=revision+1 WHERE id=?"
+                " RETURNING cls, state, scope, first_seen, last_seen, kinds, demo",
+                (asset,),
+            ).fetchall()[0]
+            if inside is None:
+                return ()
+            return self._replace_inside(asset, rows.unprojected(row, inside))
+
+    def _replace_inside(
+        self, asset: AssetId, projection: Projection
+    ) -> tuple[tuple[str, str], ...]:
+        before = self._parts.named(asset)
+        parts, moved = self._parts.put(asset, projection, new=False)
+        self._relations.renew(asset, projection, parts)
+        if moved:
+            self._endpoints.moved((place[0], place[1]) for place in self._places.of(asset))
+        return before
+
+    def contested(self, assets: Iterable[AssetId]) -> set[AssetId]:
+        """See the port."""
+        with translated(self._path):
+            return self._places.contested(assets)
+
+    def met(self) -> set[AssetId]:
+        """See the port."""
+        return self._places.met()
 
     def absent(self, assets: Iterable[AssetId]) -> set[AssetId]:
         """See the port."""
