@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from cmdb.model.classes import CLASS_BY_NAME, RELATION_BY_NAME
-from collector.bounds import HASH_BYTES, OutOfBounds, bound
+from collector.bounds import HASH_BYTES, WHOLE_HASH_BYTES, OutOfBounds, bound
 from collector.enrolment.registry import Observer
 from collector.journal.port import Sections
 from stocktake.v1.intake_pb2 import Item, Run, RunState
 from stocktake.v1.observation_pb2 import (
+    SECTION_STATE_CHANGED,
     SECTION_STATE_NOT_COLLECTED,
     SECTION_STATE_UNCHANGED,
     Observation,
@@ -26,6 +27,8 @@ _BATCH_ID = re.compile("[a-z0-9-]{16,64}")
 _OBSERVING_KINDS = frozenset({"agent", "scan", "snmp", "cloud"})
 _SAMPLE_KIND, _SAMPLE_INSTANCE = "demo", "sample"
 _NETWORK_KINDS = frozenset({"scan", "snmp"})
+_TOGETHER = frozenset({SECTION_STATE_UNCHANGED, SECTION_STATE_CHANGED})
+"""States that programs have for all package systems or for none."""
 
 
 class NotAdmitted(ValueError):
@@ -168,13 +171,14 @@ def _sections(observation: Observation) -> Sections:
         if slot and slot in seen:
             raise NotAdmitted("the observation has two sections of one kind")
         seen.add(slot)
+        needed = _needed(section)
+        if needed:
+            needs.add(needed)
         if section.state == SECTION_STATE_UNCHANGED:
-            if len(section.content_hash) != HASH_BYTES:
-                raise NotAdmitted("a section sent as unchanged has no content_hash")
-            needs.add(section.content_hash)
-        elif slot == 0:
+            continue
+        if slot == 0:
             raise NotAdmitted("a section has no body that says of what kind it is")
-        elif section.state == SECTION_STATE_NOT_COLLECTED:
+        if section.state == SECTION_STATE_NOT_COLLECTED:
             keeps.add(slot)
         elif section.content_hash:
             brings[slot] = section.content_hash
@@ -183,14 +187,36 @@ def _sections(observation: Observation) -> Sections:
     )
 
 
+def _needed(section: Section) -> bytes:
+    """The content hash of the section that this one refers to; empty for none."""
+    if section.state == SECTION_STATE_CHANGED:
+        return _base(section)
+    if section.state != SECTION_STATE_UNCHANGED:
+        return b""
+    if len(section.content_hash) != HASH_BYTES:
+        raise NotAdmitted("a section sent as unchanged has no content_hash")
+    return section.content_hash
+
+
 def _check_programs(observation: Observation) -> None:
     states = {
-        section.state == SECTION_STATE_UNCHANGED
+        section.state if section.state in _TOGETHER else None
         for section in observation.sections
         if section.HasField("programs")
     }
     if len(states) > 1:
         raise NotAdmitted("programs of all package systems travel together, or none changed")
+
+
+def _base(section: Section) -> bytes:
+    """The content hash of what a changed section is the difference from."""
+    if not section.HasField("programs"):
+        raise NotAdmitted("only programs travel as changed")
+    if len(section.base_hash) != HASH_BYTES or len(section.content_hash) != HASH_BYTES:
+        raise NotAdmitted("a section sent as changed has no base_hash or no content_hash")
+    if len(section.programs.whole_hash) != WHOLE_HASH_BYTES:
+        raise NotAdmitted("programs sent as changed have no whole_hash")
+    return section.base_hash
 
 
 def _slot(section: Section) -> int:

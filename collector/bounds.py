@@ -24,6 +24,7 @@ TEXT_BYTES = 4096
 LIST_LIMIT = 20_000
 PROGRAMS_LIMIT = 50_000
 HASH_BYTES = 32
+WHOLE_HASH_BYTES = 8
 
 # Texts with a bound of their own, by message and field.
 TEXT_LIMITS = {
@@ -196,9 +197,9 @@ def _bound_text(field: FieldDescriptor, text: str) -> str:
 
 
 def _bound_bytes(field: FieldDescriptor, value: bytes) -> None:
-    if field.name == "content_hash":
+    if field.name in {"content_hash", "base_hash"}:
         if len(value) != HASH_BYTES:
-            raise OutOfBounds(f"content_hash has {len(value)} bytes; a SHA-256 has {HASH_BYTES}")
+            raise OutOfBounds(f"{field.name} has {len(value)} bytes; a SHA-256 has {HASH_BYTES}")
     elif len(value) > TEXT_BYTES:
         raise OutOfBounds(f"{field.name} is longer than {TEXT_BYTES} bytes")
 
@@ -214,8 +215,15 @@ def _check_programs(programs: Programs) -> None:
         raise OutOfBounds(f"programs: entries are not {count} lines, each closed by a line feed")
     if len(programs.package_system.encode()) > 32:  # noqa: PLR2004
         raise OutOfBounds("programs: package_system is longer than 32 bytes")
+    if len(programs.installed_days) not in {0, count}:
+        raise OutOfBounds("programs: installed_days are neither empty nor one for each entry")
+    if len(programs.gone) % 8 or len(programs.gone) // 8 > PROGRAMS_LIMIT:
+        raise OutOfBounds(f"programs: gone has {len(programs.gone)} bytes, which are no hashes")
+    if len(programs.whole_hash) not in {0, WHOLE_HASH_BYTES}:
+        raise OutOfBounds(f"programs: whole_hash has {len(programs.whole_hash)} bytes")
     _check_entries(programs.entries)
     _check_hashes(programs.hashes)
+    _check_hashes(programs.gone)
 
 
 def _check_entries(entries: bytes) -> None:

@@ -14,6 +14,8 @@ from cmdb.model.observation import (
     Extent,
     Json,
     Observation,
+    ProgramChange,
+    ProgramChanges,
     ProgramColumns,
     ProgramList,
     Programs,
@@ -39,6 +41,7 @@ _EXTENTS = {
     observation_pb2.SECTION_STATE_PARTIAL: Extent.PARTIAL,
     observation_pb2.SECTION_STATE_UNCHANGED: Extent.UNCHANGED,
     observation_pb2.SECTION_STATE_NOT_COLLECTED: Extent.NOT_COLLECTED,
+    observation_pb2.SECTION_STATE_CHANGED: Extent.CHANGED,
 }
 _RUN_STATES = {
     intake_pb2.RUN_STATE_COMPLETE: "complete",
@@ -123,16 +126,20 @@ def _sections(said: observation_pb2.Observation) -> dict[SectionKind, Section]:
             continue
         kind, reader = _BODIES[name]
         extent = _EXTENTS.get(section.state, Extent.FULL)
-        told = extent in (Extent.FULL, Extent.PARTIAL)
-        value = reader(getattr(section, name)) if told else None
+        value = _READERS.get(extent, _nothing)(reader, getattr(section, name))
         found[kind] = _with(found.get(kind), Section(extent, value, section.reason or None))
     return found
+
+
+def _nothing(_reader: object, _body: object) -> None:
+    """Nothing travelled."""
 
 
 def _with(known: Section | None, section: Section) -> Section:
     """Programs of several package systems are one section."""
     if known and isinstance(known.value, tuple) and isinstance(section.value, tuple):
-        return Section(section.extent, known.value + section.value, section.reason)
+        both = cast("ProgramList", (*known.value, *section.value))
+        return Section(section.extent, both, section.reason)
     return section
 
 
@@ -185,6 +192,14 @@ def _programs(message: observation_pb2.Programs) -> ProgramList:
         return (ProgramColumns(system, message.hashes, message.entries, days),)
     entries = tuple(message.entries.decode("utf-8", "replace").split("\n")[:-1])
     return (columns_of(Programs(system, entries, days)),)
+
+
+def _changed(message: Message) -> tuple[ProgramChange, ...]:
+    if not isinstance(message, observation_pb2.Programs):
+        raise Unreadable(f"a section of {message.DESCRIPTOR.name} travels whole, not as changes")
+    days = tuple(message.installed_days)
+    come = ProgramColumns(message.package_system, message.hashes, message.entries, days)
+    return (ProgramChange(come, message.gone, message.whole_hash),)
 
 
 def _relations(message: observation_pb2.Relations) -> Json:
@@ -257,5 +272,11 @@ _BODIES: Mapping[str, tuple[SectionKind, Callable[[Any], Json | ProgramList]]] =
     "users": (SectionKind.USERS, _rows("users", observation_pb2.User)),
     "licence_evidence": (SectionKind.LICENCE_EVIDENCE, _rows("facts", observation_pb2.LicenceFact)),
     "relations": (SectionKind.RELATIONS, _relations),
+}
+_Value = Json | ProgramList | ProgramChanges
+_READERS: Mapping[Extent, Callable[[Callable[[Any], Json | ProgramList], Any], _Value]] = {
+    Extent.FULL: lambda reader, body: reader(body),
+    Extent.PARTIAL: lambda reader, body: reader(body),
+    Extent.CHANGED: lambda _, body: _changed(body),
 }
 _FORMS: dict[str, Callable[[Entry], Statement]] = {ITEM_FORM: _item, JSONL_FORM: _line}

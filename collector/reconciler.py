@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from cmdb.model.observation import Statement
+from cmdb.model.observation import RecordKey, Statement
 from cmdb.store.port import Record, StoreError
 from collector import ingest, retention
 from collector.clock import REPLAY, utc_now
@@ -55,9 +55,16 @@ class Stop(Protocol):
 class Reconciler:
     """Moves the record forward along the journal."""
 
-    def __init__(self, record: Record, journal: JournalReader) -> None:
+    def __init__(
+        self,
+        record: Record,
+        journal: JournalReader,
+        resend: Callable[[RecordKey], None] = lambda _: None,
+    ) -> None:
+        """`resend` has all that is known of a record sent whole at its next report."""
         self._record = record
         self._journal = journal
+        self._resend = resend
         self._pipeline = Pipeline(record)
         self._adopted = False
         self._retain_at = self._refresh_at = _NEVER
@@ -101,7 +108,10 @@ class Reconciler:
         statements = [said for numbered in group if (said := self._statement(numbered)) is not None]
         at = group[-1].entry.received_at
         clock = _clock_of(group)
-        self._pipeline.apply(statements, at, group[-1].sequence, clock)
+        applied = self._pipeline.apply(statements, at, group[-1].sequence, clock)
+        for key in sorted(applied.unfit):
+            _log.warning("%s told changes of programs that are not here; it is asked for all", key)
+            self._resend(key)
         # A replay's clock runs by itself: what it makes stale is due now, not in a minute.
         while clock is not None and self._pipeline.refresh(clock):
             continue

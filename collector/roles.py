@@ -11,9 +11,13 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from collector.home import Home
 from collector.server import FAILED, READY, Options
+
+if TYPE_CHECKING:
+    from cmdb.model.observation import RecordKey
 
 _PR_SET_NAME = 15  # prctl(2)
 _log = logging.getLogger(__name__)
@@ -66,15 +70,25 @@ def _intake(home: Home, options: Options, stop: threading.Event) -> None:
 def _reconcile(home: Home, _options: Options, stop: threading.Event) -> None:
     from cmdb.store.sqlite.record import open_record
     from collector.clock import utc_now
+    from collector.door_client import Door, DoorClosed
+    from collector.journal.port import JournalError
     from collector.journal.sqlite import SqliteReader
     from collector.reconciler import Reconciler
+
+    def resend(key: RecordKey) -> None:
+        try:
+            with Door(home) as door:
+                door.forget_sections(key.source.instance, key.native_key)
+        except (DoorClosed, JournalError) as error:
+            # The next change fits as little: it is asked for again then.
+            _log.warning("what is held of %s is not forgotten: %s", key, error)
 
     with home.lock("reconcile"):
         record = open_record(home.record_path)
         journal = SqliteReader(home.journal_path)
         _say(READY, {})
         try:
-            Reconciler(record, journal).run(stop, utc_now)
+            Reconciler(record, journal, resend).run(stop, utc_now)
         finally:
             journal.close()
             record.close()

@@ -25,7 +25,7 @@ from reconcile.identify import identify
 from reconcile.instants import to_micros
 from reconcile.lifecycle import Life
 from reconcile.links import asset_links, following_link, scan_links
-from reconcile.parts import edges_of, parts_of
+from reconcile.parts import edges_of, parts_of, same_sources
 from reconcile.project import project
 from reconcile.reach import Reach
 from reconcile.scans import Scans
@@ -147,6 +147,8 @@ class Components:
         seen_at: datetime,
         talked: datetime | None,
         accounts: Sequence[Account] | None,
+        *,
+        talk_as_before: bool,
     ) -> None:
         """An asset is as before, but for what is noted and, from accounts of them, its sockets.
 
@@ -155,21 +157,23 @@ class Components:
             seen_at: When it was seen.
             talked: When its connections were seen again, as before.
             accounts: What its records say of sockets; None: the same.
+            talk_as_before: Whether they have the same connections.
         """
         if asset in self._dirty:
             return
-        self._view.touch(asset, seen_at, None if accounts is not None else talked)
+        self._view.touch(asset, seen_at, talked)
+        detail = self._notes.pop(asset, {})
         inside = None
         if accounts is not None:
-            parts = parts_of(accounts)
-            inside = Inside(parts, edges_of(accounts, parts))
-        before = self._view.renew(asset, inside)
-        detail = dict(self._notes.pop(asset, {}))
-        if inside is not None and accounts is not None:
-            moved = changes.inside(set(before), inside.parts)
-            detail |= moved
+            before, parts = self._view.inside(asset), parts_of(accounts)
+            same = talk_as_before and same_sources(accounts, before, parts)
+            inside = Inside(parts, None if same else edges_of(accounts, parts))
+            names = {(part.cls, str(part.attributes.get("name"))) for part in before}
+            moved = changes.inside(names, parts)
+            detail = {**detail, **moved}
             for account in accounts if moved else ():
                 self._refer(account.row.key)
+        self._view.renew(asset, inside)
         if detail:
             self._view.add_change(asset, "changed", detail)
         self._projected += 1

@@ -41,6 +41,8 @@ class Word:
     """Whether anything differs."""
     sockets: bool = False
     """Whether what lies inside it may differ."""
+    other_talk: bool = False
+    """Whether it has other connections."""
     talked: datetime | None = None
     """When the same connections were seen again."""
 
@@ -97,7 +99,9 @@ class Glance:
             word.records.add(record)
             word.seen_at = max(word.seen_at, seen_at)
             word.told |= record in few
-            word.sockets |= bool(few.get(record, set()) & _SOCKETS)
+            kinds = few.get(record, set())
+            word.sockets |= bool(kinds & _SOCKETS)
+            word.other_talk |= SectionKind.CONNECTIONS in kinds
             if record in talked:
                 word.talked = max(word.talked or talked[record], talked[record])
         return sorted(found.items(), key=lambda both: both[0])

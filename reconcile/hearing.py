@@ -8,18 +8,38 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain, islice
+from typing import cast
 
 from cmdb.model.observation import (
     Decision,
     Extent,
+    Json,
     Observation,
+    ProgramChange,
+    ProgramList,
+    RecordKey,
     RunEvent,
     Section,
     SectionKind,
 )
+from cmdb.model.programs import content_of
 from cmdb.store.port import Installed, Ledger, RecordId, StoredSection
 from reconcile.authority import SOONEST_STALE
-from reconcile.sections import OVERLAID, encode, merge, withdrawn
+from reconcile.sections import OVERLAID, Merged, encode, merge, withdrawn
+
+_MOST_BASES = 32
+"""Earlier lists of programs that are tried as what a change is the difference from."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What a section says."""
+
+    body: bytes
+    content: bytes | None = None
+    changes: tuple[ProgramChange, ...] = ()
+    """Of programs, where only those travelled."""
 
 
 @dataclass
@@ -36,6 +56,8 @@ class Heard:
     """Records that said the same again."""
     talked: dict[RecordId, datetime] = field(default_factory=dict)
     """Records that told of the same connections again, and when."""
+    unfit: set[RecordKey] = field(default_factory=set)
+    """Records of which changes came to a list of programs that is not here."""
     related: set[RecordId] = field(default_factory=set)
     """Records that told of the same relations again."""
     runs: list[RunEvent] = field(default_factory=list)
@@ -56,33 +78,64 @@ class Hearing:
         """Notes what is said; the group learns whether that is anything new. Gives the record."""
         at = min(observation.observed_at, observation.received_at)
         before = self._ledger.heard(observation.key, at, full=observation.full)
-        known = self._ledger.kinds(before.id)
+        record, known = before.id, self._ledger.kinds(before.id)
         overtaken = before.full_at is not None and at < before.full_at
         changed = set(SectionKind) if not known or at < before.first_at else set()
-        for kind, section, body in self._statements(observation, known):
+        for kind, section, word in self._statements(observation, known):
             if section.extent is Extent.UNCHANGED:
-                changed |= self._confirm_section(before.id, kind, at, group)
+                changed |= self._confirm_section(record, kind, at, group)
                 continue
-            current = self._ledger.section(before.id, kind) if kind in known else None
-            merged = merge(kind, current, section, body, at)
+            current = self._ledger.section(record, kind) if kind in known else None
+            told = self._whole(record, word, current) if word.changes else word
+            if told is None:
+                group.unfit.add(observation.key)
+                continue
+            merged = merge(kind, current, section, told.body, at, told.content)
             earlier = current is not None and at < current.observed_at
             if overtaken or (merged.late and (merged.changed or earlier)):
-                self._ledger.put_late(before.id, kind, merged.section)
-                group.late.add(before.id)
+                self._put_late(record, kind, merged.section, group)
             elif merged.changed:
-                if merged.overtaken is not None:
-                    self._ledger.put_late(before.id, kind, merged.overtaken)
-                    group.late.add(before.id)
-                self._ledger.put_section(before.id, kind, merged.section)
-                self._note_programs(before.id, kind, current, merged.section.body, group)
+                self._put(record, kind, current, merged, group)
                 changed.add(kind)
             else:
-                changed |= self._confirm_section(before.id, kind, at, group)
+                changed |= self._confirm_section(record, kind, at, group)
         if changed:
-            group.changed.setdefault(before.id, set()).update(changed)
+            group.changed.setdefault(record, set()).update(changed)
         else:
-            group.confirmed.add(before.id)
-        return before.id
+            group.confirmed.add(record)
+        return record
+
+    def _put(
+        self,
+        record: RecordId,
+        kind: SectionKind,
+        current: StoredSection | None,
+        merged: Merged,
+        group: Heard,
+    ) -> None:
+        if merged.overtaken is not None:
+            self._put_late(record, kind, merged.overtaken, group)
+        self._ledger.put_section(record, kind, merged.section)
+        self._note_programs(record, kind, current, merged.section.body, group)
+
+    def _put_late(
+        self, record: RecordId, kind: SectionKind, section: StoredSection, group: Heard
+    ) -> None:
+        self._ledger.put_late(record, kind, section)
+        group.late.add(record)
+
+    def _whole(self, record: RecordId, word: _Word, current: StoredSection | None) -> _Word | None:
+        """Programs as they are after changes; None where nothing here is what they changed.
+
+        Mostly that is the current word. It is an earlier one where the list that was changed came
+        late, by a clock that was set back.
+        """
+        earlier = islice(self._ledger.past(record, SectionKind.PROGRAMS), _MOST_BASES)
+        for base in chain([current] if current else [], earlier):
+            revised = self._ledger.revise(base.body, word.changes)
+            if revised is not None:
+                return _Word(*revised)
+        return None
 
     def _confirm_section(
         self, record: RecordId, kind: SectionKind, at: datetime, group: Heard
@@ -97,22 +150,24 @@ class Hearing:
 
     def _statements(
         self, observation: Observation, known: Set[SectionKind]
-    ) -> Iterable[tuple[SectionKind, Section, bytes]]:
+    ) -> Iterable[tuple[SectionKind, Section, _Word]]:
         for kind, section in sorted(observation.sections.items(), key=lambda item: item[0].value):
             if section.extent is not Extent.NOT_COLLECTED:
-                yield kind, section, self._body(kind, section)
+                yield kind, section, self._word(kind, section)
         if observation.full:
             for kind in sorted(known - observation.sections.keys(), key=lambda kind: kind.value):
-                yield kind, *withdrawn(kind)
+                section, body = withdrawn(kind)
+                yield kind, section, _Word(body)
 
-    def _body(self, kind: SectionKind, section: Section) -> bytes:
+    def _word(self, kind: SectionKind, section: Section) -> _Word:
         if kind in OVERLAID or section.extent is Extent.UNCHANGED:
-            return b""
-        if kind is SectionKind.PROGRAMS:
-            assert isinstance(section.value, tuple)
-            return self._ledger.intern(section.value)
-        assert not isinstance(section.value, tuple)
-        return encode(section.value)
+            return _Word(b"")
+        if kind is not SectionKind.PROGRAMS:
+            return _Word(encode(cast("Json", section.value)))
+        if section.extent is Extent.CHANGED:
+            return _Word(b"", changes=cast("tuple[ProgramChange, ...]", section.value))
+        programs = cast("ProgramList", section.value)
+        return _Word(self._ledger.intern(programs), content_of(programs))
 
     def _note_programs(
         self,

@@ -8,7 +8,7 @@ at its service, else at an Application.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from cmdb.model.observation import Json, SectionKind
@@ -52,14 +52,35 @@ def parts_of(accounts: Sequence[Account]) -> tuple[Part, ...]:
     return tuple(found[:_MOST_PARTS])
 
 
-def edges_of(accounts: Sequence[Account], parts: Iterable[Part]) -> tuple[Edge, ...]:
-    """Every part runs on its machine; who connects depends on who listens."""
-    locals_ = {part.local for part in parts}
-    by_process = {
+def same_sources(
+    accounts: Sequence[Account], before: Sequence[Part], after: Sequence[Part]
+) -> bool:
+    """Whether the arrows of these connections start and end where they did."""
+    if any(_is_inner(row) for account in accounts for row in account.connections):
+        return False
+    clients = _clients(accounts)
+    ordered = sorted(before, key=lambda part: (part.cls != "Service", part.local))
+    was, now = _by_process(ordered), _by_process(after)
+    return all(was.get(process) == now.get(process) for process in clients)
+
+
+def _is_inner(row: Row) -> bool:
+    return bool(row.get("outbound")) and _server(str(row.get("server_address") or ""))[1]
+
+
+def _by_process(parts: Sequence[Part]) -> dict[str, str]:
+    """The part that stands for each process: the first."""
+    return {
         str(part.attributes["process"]): part.local
-        for part in reversed(list(parts))
+        for part in reversed(parts)
         if part.attributes.get("process")
     }
+
+
+def edges_of(accounts: Sequence[Account], parts: Sequence[Part]) -> tuple[Edge, ...]:
+    """Every part runs on its machine; who connects depends on who listens."""
+    locals_ = {part.local for part in parts}
+    by_process = _by_process(parts)
     edges = [Edge(local, "runs_on", None) for local in sorted(locals_)]
     for account in accounts:
         seen = account.at.get(SectionKind.CONNECTIONS, account.said_at)

@@ -13,7 +13,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NoReturn, TypeVar
 
-from cmdb.model.observation import Decision, Observation, RunEvent, SectionKind, Statement
+from cmdb.model.observation import (
+    Decision,
+    Observation,
+    RecordKey,
+    RunEvent,
+    SectionKind,
+    Statement,
+)
 from cmdb.store.port import Record, RecordId
 from reconcile import changes
 from reconcile.components import Components, Move
@@ -34,6 +41,8 @@ class Applied:
     """Assets whose projection changed."""
     moves: Mapping[RecordId, Move] = field(default_factory=dict)
     """Records that are about something else than before."""
+    unfit: frozenset[RecordKey] = frozenset()
+    """Records of which changes came to a list of programs that is not here; they did nothing."""
 
 
 class _TakenBack(Exception):
@@ -158,7 +167,7 @@ class Pipeline:
         for run in group.runs:
             components.touch_unseen(run)
         self._glance(group, few, components)
-        return Applied(count, components.finish(), components.moves)
+        return Applied(count, components.finish(), components.moves, frozenset(group.unfit))
 
     def _decided(self, group: Heard) -> set[RecordId]:
         """Records that new decisions are about."""
@@ -184,6 +193,8 @@ class Pipeline:
                 components.touch_asset(asset)
             elif word.told:
                 accounts = glance.accounts(asset) if word.sockets else None
-                components.renew(asset, word.seen_at, word.talked, accounts)
+                components.renew(
+                    asset, word.seen_at, word.talked, accounts, talk_as_before=not word.other_talk
+                )
             else:
                 self._view.touch(asset, word.seen_at, word.talked)

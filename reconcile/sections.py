@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from typing import cast
 
 from cmdb.model.observation import SCALARS, Extent, Json, Section, SectionKind
-from cmdb.model.programs import content_of
 from cmdb.store.port import StoredSection
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -95,6 +94,7 @@ def merge(
     section: Section,
     body: bytes,
     at: datetime,
+    content: bytes | None = None,
 ) -> Merged:
     """The section after a statement made at `at`.
 
@@ -104,6 +104,7 @@ def merge(
         section: The statement, full or partial.
         body: Its canonical form; packed releases for programs.
         at: When it was observed.
+        content: What the body says, whatever ids a store has in it; None: the body itself.
     """
     if kind in OVERLAID:
         told = cast("dict[str, Json]", section.value)
@@ -111,7 +112,6 @@ def merge(
             return _merge_part(current, told, at)
         mark = "" if section.reason == _WITHDRAWN else _mark(told)
         return _merge_whole(current, told, at, mark)
-    content = content_of(section.value) if isinstance(section.value, tuple) else None
     new = stored(body, at, at, content)
     if current is None:
         return Merged(new, late=False, changed=True)

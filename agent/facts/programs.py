@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from datetime import date
 
 from agent.errors import NotCollected
-from agent.facts.root import Root, printable, whole
+from agent.facts.root import Root, printable
 
 DPKG = "/var/lib/dpkg"
 _STATUS = f"{DPKG}/status"
 _STATUS_BYTES = 64 << 20
-_FIELDS = frozenset(
-    {"package", "status", "architecture", "version", "maintainer", "installed-size", "multi-arch"}
-)
+_FIELDS = frozenset({"package", "status", "architecture", "version", "maintainer", "multi-arch"})
 _PRESENT = frozenset(
     {"installed", "triggers-awaited", "triggers-pending", "half-configured", "unpacked"}
 )
@@ -33,7 +31,6 @@ class Program:
     architecture: str
     publisher: str
     installed_on: date | None
-    size_bytes: int | None
 
 
 @dataclass(frozen=True)
@@ -103,14 +100,12 @@ def _is_present(fields: dict[str, str]) -> bool:
 
 
 def _program(root: Root, fields: dict[str, str]) -> Program:
-    size_kib = whole(fields.get("installed-size", ""))
     return Program(
         name=printable(fields["package"]),
         version=printable(fields["version"]),
         architecture=printable(fields.get("architecture", "")),
         publisher=_publisher(fields.get("maintainer", "")),
         installed_on=_installed_on(root, fields["package"], fields.get("architecture", "")),
-        size_bytes=None if size_kib is None else size_kib * 1024,
     )
 
 

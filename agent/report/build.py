@@ -2,8 +2,8 @@
 
 A section that was looked at travels with its body and the body's SHA-256. One that was to be
 looked at and could not be is NOT_COLLECTED, one that the collector holds already UNCHANGED; both
-carry an empty body of their kind, which says which section it is. Knows nothing of files and
-nothing of the network.
+carry an empty body of their kind, which says which section it is. Of a list of programs only what
+CHANGED travels. Knows nothing of files and nothing of the network.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from agent.facts.programs import Programs
 from agent.facts.registry import TABLES, Facts, Table
 from agent.facts.root import Root
 from agent.report.fill import fill, set_instant
-from agent.report.programs import fill_programs
+from agent.report.programs import difference, fill_programs
 from stocktake.v1 import observation_pb2 as pb
 
 MOST_ROWS = 20_000
@@ -53,19 +53,37 @@ def build_observation(
     return observation, root.complaints
 
 
-def delta(observation: pb.Observation, acknowledged: Mapping[str, bytes]) -> pb.Observation:
-    """The same observation with the bodies left out that the collector has acknowledged.
+def delta(
+    observation: pb.Observation,
+    acknowledged: Mapping[str, bytes],
+    outlines: Mapping[bytes, bytes] | None = None,
+) -> pb.Observation:
+    """The same observation without what the collector has acknowledged.
 
-    `acknowledged` holds content hashes by the name of the section.
+    Args:
+        observation: All that was seen, whole.
+        acknowledged: Content hashes by the name of the section.
+        outlines: By content hash, what is remembered of whole lists of programs.
     """
     shorter = pb.Observation()
     shorter.CopyFrom(observation)
     for section in shorter.sections:
         name = section_name(section)
-        if name and section.content_hash and acknowledged.get(name) == section.content_hash:
+        known = acknowledged.get(name) if name and section.content_hash else None
+        if known == section.content_hash and known is not None:
             section.state = pb.SECTION_STATE_UNCHANGED
             _empty_body(section, name)
+        elif name == "programs" and known is not None and known in (outlines or {}):
+            _differ(section, known, (outlines or {})[known])
     return shorter
+
+
+def _differ(section: pb.Section, base: bytes, known: bytes) -> None:
+    """Leaves of a list of programs what differs from the one that is held, where that is less."""
+    changed = difference(section.programs, known)
+    if changed is not None and 2 * changed.ByteSize() < section.programs.ByteSize():
+        section.state, section.base_hash = pb.SECTION_STATE_CHANGED, base
+        section.programs.CopyFrom(changed)
 
 
 def section_hashes(observation: pb.Observation) -> dict[str, bytes]:

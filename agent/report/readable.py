@@ -66,7 +66,7 @@ def _body(body: Message) -> dict[str, Json]:
 
 def _program(digest: bytes, columns: dict[str, str]) -> Json:
     row: dict[str, Json] = {"hash": digest.hex()}
-    row |= {name: int(v) if name == "size_bytes" else v for name, v in columns.items()}
+    row |= columns
     return row
 
 

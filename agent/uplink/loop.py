@@ -19,6 +19,7 @@ from typing import NoReturn
 
 from agent.errors import AgentError, CollectorUnreachable, NotAllowed
 from agent.report.build import delta
+from agent.report.programs import outline
 from agent.uplink import identity as identities
 from agent.uplink.backoff import Backoff
 from agent.uplink.checkin import CheckIns
@@ -151,8 +152,12 @@ class Loop:
         """Look at everything and put what changed into the outbox."""
         observation, complaints = self._observe(self._identity, self._settings)
         known = self._memory.acknowledged(observation.native_key)
+        said = delta(observation, known, self._memory.outlines())
+        for section in observation.sections:
+            if section.HasField("programs") and section.content_hash:
+                self._memory.keep_outline(section.content_hash, outline(section.programs))
         try:
-            self._outbox.put_state(Item(observation=delta(observation, known)))
+            self._outbox.put_state(Item(observation=said))
             self._full = None
         except OutboxFull as error:
             self._full = str(error)

@@ -1,4 +1,4 @@
-"""What the agent remembers between runs: acknowledged hashes, and the collector's settings.
+"""What the agent remembers between runs: what a collector acknowledged, and its settings.
 
 All of it can be lost: the next report is then a full one and the next check-in brings settings.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +21,8 @@ from stocktake.v1.dispatch_pb2 import ObserverSettings
 
 _ACKNOWLEDGED = "acknowledged.json"
 _SETTINGS = "settings.json"
+_OUTLINES = "programs"
+_OUTLINE = ".outline"
 _log = logging.getLogger(__name__)
 
 
@@ -44,6 +47,36 @@ class Memory:
         kept = self._read(_ACKNOWLEDGED)
         kept[native_key] = {name: content.hex() for name, content in hashes.items()}
         self._write(_ACKNOWLEDGED, kept)
+
+    def outlines(self) -> dict[bytes, bytes]:
+        """What is remembered of lists of programs, by their content hash."""
+        found = {}
+        for path in self._outlines():
+            with suppress(OSError, ValueError):
+                found[bytes.fromhex(path.stem)] = path.read_bytes()
+        return found
+
+    def keep_outline(self, content_hash: bytes, outline: bytes) -> None:
+        """Remember a list of programs besides the one that a collector holds, and no others."""
+        folder = self._home / _OUTLINES
+        held = {content for kept in self._read(_ACKNOWLEDGED) for content in self._hashes(kept)}
+        wanted = {content_hash.hex(), *held}
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            for path in self._outlines():
+                if path.stem not in wanted:
+                    path.unlink(missing_ok=True)
+            path = folder / f"{content_hash.hex()}{_OUTLINE}"
+            if not path.exists():
+                write_durably(path, outline)
+        except OSError as error:
+            _log.warning("cannot write in %s: %s", folder, error.strerror)
+
+    def _outlines(self) -> list[Path]:
+        return sorted((self._home / _OUTLINES).glob(f"*{_OUTLINE}"))
+
+    def _hashes(self, native_key: str) -> list[str]:
+        return [content.hex() for content in self.acknowledged(native_key).values()]
 
     def settings(self) -> tuple[ObserverSettings, bytes | None]:
         """The settings last told, and their hash; the usual ones and None before that."""

@@ -62,6 +62,8 @@ class Extent(Enum):
     """Scalars that are not named keep their word."""
     UNCHANGED = "unchanged"
     NOT_COLLECTED = "not collected"
+    CHANGED = "changed"
+    """Programs of which only the difference from an earlier list travelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,20 @@ class ProgramColumns:
     installed_days: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ProgramChange:
+    """How the programs of one package system differ from an earlier list."""
+
+    come: ProgramColumns
+    """Entries that were not there, or have another day."""
+    gone: bytes
+    """Hashes of entries that are not there any more, as in columns."""
+    whole_hash: bytes
+    """BLAKE2b-64 of the hashes as they are then."""
+
+
 ProgramList = tuple[Programs | ProgramColumns, ...]
+ProgramChanges = tuple[ProgramChange, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +114,12 @@ class Section:
     """One part of an observation.
 
     `value` is an object for the head and scalars, a list of objects for the others, a tuple of
-    programs by package system for programs, and None where nothing travelled.
+    programs by package system for programs, of changes where only those travelled, and None where
+    nothing did.
     """
 
     extent: Extent
-    value: Json | ProgramList = None
+    value: Json | ProgramList | ProgramChanges = None
     reason: str | None = None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from cmdb.model.observation import ProgramColumns, Programs
 
@@ -33,10 +33,17 @@ def columns_of(programs: Programs | ProgramColumns) -> ProgramColumns:
 
 def content_of(programs: Iterable[Programs | ProgramColumns]) -> bytes:
     """What lists of programs say, whatever numbers their releases have in a store."""
-    parts = []
-    for system in programs:
-        columns = columns_of(system)
-        name = columns.package_system.encode("utf-8", "surrogatepass")
-        days = ",".join(map(str, columns.installed_days)) if any(columns.installed_days) else ""
-        parts.append(b"\0".join((name, columns.hashes, days.encode())))
+    columns = map(columns_of, programs)
+    return joined(content_part(c.package_system, c.hashes, c.installed_days) for c in columns)
+
+
+def content_part(system: str, hashes: bytes, days: Sequence[int]) -> bytes:
+    """What one list says: its hashes as they travel, and the days in their order."""
+    name = system.encode("utf-8", "surrogatepass")
+    dated = ",".join(map(str, days)) if any(days) else ""
+    return b"\0".join((name, hashes, dated.encode()))
+
+
+def joined(parts: Iterable[bytes]) -> bytes:
+    """What several lists say."""
     return b"\n".join(sorted(parts))

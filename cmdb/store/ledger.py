@@ -8,6 +8,7 @@ from typing import Protocol
 
 from cmdb.model.observation import (
     Decision,
+    ProgramChange,
     ProgramColumns,
     Programs,
     RecordKey,
@@ -193,6 +194,14 @@ class Ledger(Protocol):
 
     def intern(self, programs: Sequence[Programs | ProgramColumns]) -> bytes:
         """Gives every entry its release id and packs them, ascending, with their days."""
+        ...
+
+    def revise(self, before: bytes, changes: Sequence[ProgramChange]) -> tuple[bytes, bytes] | None:
+        """Packed programs after changes, and their content (cmdb.model.programs.content_of).
+
+        There is a change for each package system that there is then, perhaps without entries.
+        None: these are not changes of `before`.
+        """
         ...
 
     def difference(

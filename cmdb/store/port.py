@@ -102,14 +102,16 @@ class View(Protocol):
         """Notes when the asset, and perhaps its connections, were seen again, all as before."""
         ...
 
-    def renew(self, asset: AssetId, inside: Inside | None) -> tuple[tuple[str, str], ...]:
+    def inside(self, asset: AssetId) -> tuple[Part, ...]:
+        """The parts of an asset that is there, as they were put."""
+        ...
+
+    def renew(self, asset: AssetId, inside: Inside | None) -> None:
         """Makes another revision of an asset that is as before but for what is inside it.
 
         Args:
             asset: One that is there and present.
             inside: Its parts and edges from now on; None: as before.
-
-        Gives class and name of the parts that it had, where `inside` is given.
         """
         ...
 

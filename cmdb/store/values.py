@@ -153,7 +153,8 @@ class Inside:
     """Of a projection what lies inside the asset, and its relations."""
 
     parts: tuple[Part, ...]
-    edges: tuple[Edge, ...]
+    edges: tuple[Edge, ...] | None
+    """None: those to sockets are as before, and each part runs on the asset."""
 
 
 @dataclass(frozen=True, slots=True)

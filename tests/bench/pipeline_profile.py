@@ -125,6 +125,8 @@ class Estate:
                 section.content_hash = b"0" * 32
                 getattr(section, body).Clear()
                 getattr(section, body).SetInParent()
+            elif only is not None and body == "programs":
+                self._differ(section, number, 3 * change)
         return item.SerializeToString()
 
     def _scalars(self, said: pb.Observation, number: int, rng: random.Random) -> None:
@@ -184,12 +186,29 @@ class Estate:
         body.hashes = b"".join(found for found, _ in chosen)
         body.entries = "".join(text + "\n" for _, text in chosen).encode()
 
+    def _differ(self, section: pb.Section, number: int, swap: int) -> None:
+        """Leaves of the programs what differs from those of the first report."""
+        before, after = pb.Programs(), pb.Programs()
+        self._programs(before, number, 0)
+        self._programs(after, number, swap)
+        rows = [
+            dict(zip(_hashes(said), said.entries.split(b"\n"), strict=False))
+            for said in (before, after)
+        ]
+        come = [found for found in rows[1] if found not in rows[0]]
+        body = section.programs
+        section.state, section.base_hash = pb.SECTION_STATE_CHANGED, b"0" * 32
+        body.whole_hash = hashlib.blake2b(after.hashes, digest_size=8).digest()
+        body.gone = b"".join(found for found in rows[0] if found not in rows[1])
+        body.hashes, body.count = b"".join(come), len(come)
+        body.entries = b"".join(rows[1][found] + b"\n" for found in come)
+
     def _sockets(self, said: pb.Observation, number: int, rng: random.Random, change: int) -> None:
         services = said.sections.add().listening_services
         for port in sorted({22, 443, 5432, 8080, 9100, 111, 25, 10_000 + change}):
             services.services.add(
                 protocol="tcp", address="0.0.0.0", port=port, user="root",
-                process=PROCESSES[port % 8], executable=f"/usr/sbin/{PROCESSES[port % 8]}",
+                process=_process(port), executable=f"/usr/sbin/{PROCESSES[port % 8]}",
                 package=PROCESSES[port % 8], package_version=f"1.{rng.randrange(4)}-1",
             )  # fmt: skip
         body = said.sections.add().connections
@@ -203,6 +222,15 @@ class Estate:
                 client_address=own if out else self.address(rng.randrange(self.size), 0),
                 count=rng.randrange(1, 9),
             )  # fmt: skip
+
+
+def _process(port: int) -> str:
+    """Services that come and go are of programs of their own."""
+    return PROCESSES[port % 8] if port < 10_000 else f"daemon-{port}"
+
+
+def _hashes(said: pb.Programs) -> list[bytes]:
+    return [said.hashes[start : start + 8] for start in range(0, len(said.hashes), 8)]
 
 
 def _apply(pipeline: Pipeline, bodies: Sequence[bytes], at: datetime, group: int) -> float:

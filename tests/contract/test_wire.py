@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,7 +19,7 @@ from cmdb.model.programs import columns_of
 from collector import ingest
 from collector.journal.port import ITEM_FORM, JSONL_FORM, Entry
 from stocktake.v1 import intake_pb2, observation_pb2
-from stocktake.v1.observation_pb2 import Section
+from stocktake.v1.observation_pb2 import Programs, Section
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BODIES = [field for field in Section.DESCRIPTOR.fields if field.containing_oneof is not None
@@ -111,7 +111,23 @@ def test_every_kind_of_section_is_reachable_from_the_wire() -> None:
     assert len(reached) == len(BODIES)
 
 
-@pytest.mark.parametrize("state", observation_pb2.SectionState.values())
+def test_of_programs_alone_changes_travel() -> None:
+    changed = observation_pb2.SECTION_STATE_CHANGED
+    body = Programs(package_system="deb", hashes=b"12345678", entries=b"bash\t5.2\n", count=1,
+                    installed_days=[7], gone=b"87654321", whole_hash=b"abcdefgh")  # fmt: skip
+    section = Section(state=changed, programs=body)
+    (found,) = observed(item(observation_pb2.Observation(sections=[section]))).sections.values()
+    columns = model.ProgramColumns("deb", b"12345678", b"bash\t5.2\n", (7,))
+    assert found.extent is Extent.CHANGED
+    assert found.value == (model.ProgramChange(columns, b"87654321", b"abcdefgh"),)
+    other = Section(state=changed, computer=observation_pb2.Computer(name="a"))
+    with pytest.raises(ingest.Unreadable, match="Computer"):
+        observed(item(observation_pb2.Observation(sections=[other])))
+
+
+@pytest.mark.parametrize(
+    "state", set(observation_pb2.SectionState.values()) - {observation_pb2.SECTION_STATE_CHANGED}
+)
 def test_every_state_of_a_section_keeps_what_it_means(state: int) -> None:
     section = Section(state=state, computer=observation_pb2.Computer(name="a"), reason="why")  # type: ignore[arg-type]
     (found,) = observed(item(observation_pb2.Observation(sections=[section]))).sections.values()
@@ -134,7 +150,9 @@ def test_absent_and_empty_are_kept_apart() -> None:
 
 def _in_columns(sections: Mapping[SectionKind, model.Section]) -> dict[SectionKind, model.Section]:
     return {
-        kind: replace(section, value=tuple(map(columns_of, section.value)))
+        kind: replace(
+            section, value=tuple(map(columns_of, cast("model.ProgramList", section.value)))
+        )
         if isinstance(section.value, tuple)
         else section
         for kind, section in sections.items()

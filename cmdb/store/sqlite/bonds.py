@@ -27,6 +27,7 @@ BITS = BLOCK_BITS[Kind.SOCKETS]
 _RESEAL_AFTER = 1_024
 """Owners whose sockets changed before their block is written again."""
 _HEAD = struct.Struct("<II")
+_EMPTY: tuple[tuple[()], ...] = ((), (), (), (), ())
 _BY_TARGET = itemgetter(2, 0, 1)
 
 
@@ -52,7 +53,7 @@ def pack(bonds: Iterable[Bond], sockets: set[int]) -> bytes:
     outside.sort(key=_BY_TARGET)
     inside.sort(key=_BY_TARGET)
     ordered = outside + inside
-    sources, types, targets, ats, details = zip(*ordered, strict=True)
+    sources, types, targets, ats, details = zip(*ordered, strict=True) if ordered else _EMPTY
     said = list(zip(types, details, strict=True))
     words = {word: place for place, word in enumerate(dict.fromkeys(said))}
     instants = {at: place for place, at in enumerate(dict.fromkeys(ats))}
@@ -68,17 +69,51 @@ def pack(bonds: Iterable[Bond], sockets: set[int]) -> bytes:
     return head + b"".join(column.tobytes() for column in columns) + text
 
 
-def unpack(body: bytes, floor: int) -> Iterator[Bond]:
-    """What pack() packed; no connection was seen before `floor` last."""
-    count, _ = _HEAD.unpack_from(body)
-    sources, targets, words, instants = array("I"), array("I"), array("H"), array("H")
+def with_inner(body: bytes, type_: str, sources: Iterable[int], target: int, at: int) -> bytes:
+    """The same relations, but of one type without a detail these and no others."""
+    count, outside = _HEAD.unpack_from(body)
+    columns, text = _columns(body, count)
+    words, times = _read_words(text)
+    said = [tuple(word) for word in words]
+    if (type_, None) not in said:
+        said.append((type_, None))
+    word = said.index((type_, None))
+    rows = list(zip(*columns, strict=True))
+    kept = [row for row in rows[outside:] if row[2] != word]
+    times.append(at)
+    kept += [(source, target, word, len(times) - 1) for source in sources]
+    kept.sort(key=lambda row: (row[1], row[0], said[row[2]][0]))
+    ordered = [*rows[:outside], *kept]
+    used = {place: number for number, place in enumerate(sorted({row[3] for row in ordered}))}
+    new = (
+        array("I", [row[0] for row in ordered]),
+        array("I", [row[1] for row in ordered]),
+        array("H", [row[2] for row in ordered]),
+        array("H", [used[row[3]] for row in ordered]),
+    )
+    names: Json = [list(each) for each in said]
+    text = codec.canonical([names, [times[place] for place in used]])
+    head = _HEAD.pack(len(ordered), outside)
+    return head + b"".join(column.tobytes() for column in new) + text
+
+
+def _columns(body: bytes, count: int) -> tuple[tuple[array[int], ...], bytes]:
+    """Sources, targets, words and instants, and what follows them."""
+    columns = array("I"), array("I"), array("H"), array("H")
     start = _HEAD.size
-    for column in (sources, targets, words, instants):
+    for column in columns:
         end = start + count * column.itemsize
         column.frombytes(body[start:end])
         start = end
-    words_, times = _read_words(body[start:])
-    for source, target, word, instant in zip(sources, targets, words, instants, strict=True):
+    return columns, body[start:]
+
+
+def unpack(body: bytes, floor: int) -> Iterator[Bond]:
+    """What pack() packed; no connection was seen before `floor` last."""
+    count, _ = _HEAD.unpack_from(body)
+    columns, text = _columns(body, count)
+    words_, times = _read_words(text)
+    for source, target, word, instant in zip(*columns, strict=True):
         type_, detail = words_[word]
         at = times[instant]
         yield Bond(source, type_, target, max(at, floor) if detail is not None else at, detail)
@@ -146,6 +181,17 @@ class Bonds:
             if owner >> BITS < self.sealed():
                 self._db.execute("INSERT OR IGNORE INTO unsealed VALUES (?)", (owner,))
         return old, newest
+
+    def renew(self, owner: int, parts: Iterable[int], at: int) -> None:
+        """Of an asset's relations only which parts run on it differ."""
+        row = self._db.execute("SELECT body FROM bond WHERE owner=?", (owner,)).fetchone()
+        before = opened(self._db, row[0]) if row else pack((), set())
+        body = with_inner(before, "runs_on", parts, owner, at)
+        self._db.execute(
+            "INSERT INTO bond VALUES (?, 1, 0, ?)"
+            " ON CONFLICT DO UPDATE SET revision=revision+1, body=excluded.body",
+            (owner, self._bodies.closed(Shape.BONDS, body)),
+        )
 
     def confirm(self, owner: int, at: int) -> Ids:
         """Its connections were seen again; the sockets that it uses."""

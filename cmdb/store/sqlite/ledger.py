@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cmdb.model.observation import (
     Decision,
+    ProgramChange,
     ProgramColumns,
     Programs,
     RecordKey,
@@ -271,6 +272,11 @@ class SqliteLedger:
         """See the port."""
         with translated(self._path):
             return self._programs.releases.intern(programs)
+
+    def revise(self, before: bytes, changes: Sequence[ProgramChange]) -> tuple[bytes, bytes] | None:
+        """See the port."""
+        with translated(self._path):
+            return self._programs.releases.revise(before, changes)
 
     def difference(
         self, before: bytes, after: bytes

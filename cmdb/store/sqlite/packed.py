@@ -5,7 +5,6 @@ Also the difference of two such sets, which is all that the past of a list of pr
 
 from __future__ import annotations
 
-import functools
 import struct
 from dataclasses import dataclass
 
@@ -22,6 +21,8 @@ _PATCH = struct.Struct("<BBHHH")
 _PATCH_KIND = 1
 """zstd frames begin with another byte."""
 _MOST_PATCHED = 0xFFFF
+_MOST_DIFFERENCES = 8
+_differences: dict[tuple[bytes, bytes], Delta] = {}
 NONE: Ids = np.empty(0, np.uint32)
 
 
@@ -61,6 +62,11 @@ def unpack(body: bytes) -> tuple[Ids, Days | None]:
     return ids, days.view("<u2").ravel()
 
 
+def count_of(body: bytes) -> int:
+    """How many ids pack() packed."""
+    return int(_HEADER.unpack_from(body)[1])
+
+
 def _unpack_first(body: bytes) -> tuple[Ids, Days | None]:
     count = int.from_bytes(body[:4], "little")
     ids = np.cumsum(np.frombuffer(body, "<u4", count, 4), dtype=np.uint32)
@@ -70,10 +76,11 @@ def _unpack_first(body: bytes) -> tuple[Ids, Days | None]:
 
 def difference(older: Ids, newer: Ids) -> Delta:
     """What came and what went; both ascending, each id once."""
-    return Delta(newer[~_within(newer, older)], older[~_within(older, newer)])
+    return Delta(newer[~within(newer, older)], older[~within(older, newer)])
 
 
-def _within(ids: Ids, others: Ids) -> NDArray[np.bool_]:
+def within(ids: Ids, others: Ids) -> NDArray[np.bool_]:
+    """Which of these are among others, which ascend."""
     if not len(others):
         return np.zeros(len(ids), bool)
     place = np.searchsorted(others, ids)
@@ -81,19 +88,29 @@ def _within(ids: Ids, others: Ids) -> NDArray[np.bool_]:
     return np.asarray(others[place] == ids)
 
 
-@functools.lru_cache(maxsize=8)
 def difference_of(older: bytes, newer: bytes) -> Delta:
     """The same of two packed sets: asked for by all who have to do with one change."""
-    return difference(unpack(older)[0], unpack(newer)[0])
+    known = _differences.get((older, newer))
+    if known is None:
+        known = difference(unpack(older)[0], unpack(newer)[0])
+        learn(older, newer, known)
+    return known
+
+
+def learn(older: bytes, newer: bytes, delta: Delta) -> None:
+    """Remembers a difference for those who will ask for it next."""
+    if len(_differences) >= _MOST_DIFFERENCES:
+        _differences.clear()
+    _differences[older, newer] = delta
 
 
 def make_patch(older: bytes, newer: bytes) -> bytes | None:
     """What turns the newer set into the older one; None where it cannot."""
-    ids, days = unpack(older)
-    now, now_days = unpack(newer)
+    delta = difference_of(older, newer)
+    ids, days = unpack(older) if _is_dated(older) else (NONE, None)
+    now, now_days = unpack(newer) if days is not None else (NONE, None)
     if days is not None and now_days is None:
         return None
-    delta = difference_of(older, newer)
     again = _altered(ids, days, now, now_days)
     counts = len(delta.gone), len(delta.come), len(again)
     if max(counts) > _MOST_PATCHED:
@@ -104,6 +121,11 @@ def make_patch(older: bytes, newer: bytes) -> bytes | None:
         told = np.concatenate([delta.gone, again])
         body += days[np.searchsorted(ids, told)].astype("<u2").tobytes()
     return _PATCH.pack(_PATCH_KIND, int(days is not None), *counts) + body
+
+
+def _is_dated(body: bytes) -> bool:
+    """Whether a set may have days."""
+    return body[:4] != _MARK or bool(_HEADER.unpack_from(body)[3])
 
 
 def _altered(ids: Ids, days: Days | None, now: Ids, now_days: Days | None) -> Ids:

@@ -23,12 +23,14 @@ class Parts:
         self._db = connection
         self._rows = written
         self._phrases: dict[str, int] = {}
+        self._read: tuple[AssetId, dict[str, tuple[Any, ...]]] | None = None
 
     def put(
         self, asset: AssetId, projection: Projection, *, new: bool
     ) -> tuple[dict[str, AssetId], bool]:
         """Makes these the parts of an asset; their ids by name, and whether any came or went."""
         known = {} if new else self._known(asset)
+        self._read = None
         kept: dict[str, AssetId] = {}
         for part in projection.parts:
             written = _written(asset, part, projection)
@@ -47,12 +49,15 @@ class Parts:
             )
         return kept, bool(gone) or len(known) < len(kept)
 
-    def named(self, asset: AssetId) -> tuple[tuple[str, str], ...]:
-        """Class and name of each part."""
-        found = self._db.execute("SELECT cls, name FROM asset WHERE parent=?", (asset,))
-        return tuple(found.fetchall())
+    def put_before(self, asset: AssetId) -> tuple[Part, ...]:
+        """The parts of an asset; put() need not read them again."""
+        known = self._known(asset)
+        self._read = asset, known
+        return tuple(Part(local, row[2], row[-1]) for local, row in known.items())
 
     def _known(self, asset: int) -> dict[str, tuple[Any, ...]]:
+        if self._read is not None and self._read[0] == asset:
+            return self._read[1]
         found = self._db.execute(
             "SELECT local, id, revision, cls, state, scope, first_seen, kinds, demo, doc"
             " FROM asset WHERE parent=?",
@@ -92,6 +97,7 @@ class Parts:
     def forget(self) -> None:
         """Drops what a rolled-back transaction, or another writer, may have altered."""
         self._phrases.clear()
+        self._read = None
 
 
 def _text(written: Written) -> str:

@@ -15,10 +15,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cmdb.model.observation import ProgramColumns, Programs
-from cmdb.model.programs import columns_of, entry_hash
-from cmdb.store.sqlite.packed import NONE, Ids, pack
+from cmdb.model.observation import ProgramChange, ProgramColumns, Programs
+from cmdb.model.programs import columns_of, content_part, entry_hash, joined
+from cmdb.store.sqlite.packed import NONE, Delta, Ids, count_of, learn, pack, unpack, within
 
+_ALL = "SELECT r.hash, r.id, t.system FROM release r JOIN title t ON t.id = r.title ORDER BY r.hash"
+_HASH_BYTES = 8
 _LATEST_DAY = 65_535
 _MOST_NEW = 4_096
 """Releases kept beside the array before they are sorted into it."""
@@ -38,6 +40,12 @@ class Releases:
         self._db = connection
         self._known: tuple[Hashes, Ids] | None = None
         self._new: dict[int, int] = {}
+        self._late: dict[int, tuple[int, int]] = {}
+        """Key and package system of releases that came since the arrays were made."""
+        self._keys: Hashes = np.zeros(1, np.int64)
+        self._systems: NDArray[np.int32] = np.zeros(1, np.int32)
+        """The same of the others, by id."""
+        self._numbers: dict[str, int] = {}
 
     def intern(self, programs: Sequence[Programs | ProgramColumns]) -> bytes:
         """Packs the release ids of all entries with their days."""
@@ -58,13 +66,91 @@ class Releases:
         unique, first = np.unique(every[::-1], return_index=True)
         return pack(unique, np.concatenate(days)[::-1][first])
 
-    def _ids(self, columns: ProgramColumns) -> Ids:
-        keys = np.frombuffer(columns.hashes, "<i8") ^ np.int64(_salt(columns.package_system))
+    def revise(self, before: bytes, changes: Sequence[ProgramChange]) -> tuple[bytes, bytes] | None:
+        """See cmdb.store.ledger.Ledger."""
+        ids, days = unpack(before)
+        gone = self._gone(changes)
+        come = np.concatenate([NONE, *(self._ids(change.come) for change in changes)])
+        told = [_days(c.come.installed_days, len(c.come.hashes) // _HASH_BYTES) for c in changes]
+        if gone is None or not within(gone, ids).all():
+            return None
+        left = np.concatenate([gone, come])
+        left.sort()
+        kept = ~within(ids, left)
+        every = np.concatenate([ids[kept], come])
+        known = np.zeros(len(ids), np.uint16) if days is None else days
+        dated = np.concatenate([known[kept], *told])
+        order = np.argsort(every, kind="stable")
+        ordered = every[order]
+        if (ordered[1:] <= ordered[:-1]).any():
+            return None
+        revised = self._revised(ordered, dated[order], changes)
+        if revised is not None:
+            new = come[~within(come, ids)]
+            gone.sort()
+            new.sort()
+            if len(ids) + len(new) - len(gone) == count_of(revised[0]):
+                learn(before, revised[0], Delta(new, gone))
+        return revised
+
+    def _gone(self, changes: Sequence[ProgramChange]) -> Ids | None:
+        """Releases that went; None where one is not known."""
+        found = [NONE]
+        for change in changes:
+            keys = np.frombuffer(change.gone, "<i8") ^ np.int64(_salt(change.come.package_system))
+            ids, hit = self._look(keys)
+            for place in np.flatnonzero(~hit).tolist():
+                ids[place] = self._new.get(int(keys[place]), 0)
+            found.append(ids)
+        every = np.concatenate(found)
+        return every if every.all() else None
+
+    def _revised(
+        self, ids: Ids, days: NDArray[np.uint16], changes: Sequence[ProgramChange]
+    ) -> tuple[bytes, bytes] | None:
+        keys, systems = self._described(ids)
+        numbers = [self._number(change.come.package_system) for change in changes]
+        if len(set(numbers)) != len(numbers):
+            return None
+        parts = []
+        for change, number in zip(changes, numbers, strict=True):
+            name, mine = change.come.package_system, np.flatnonzero(systems == number)
+            hashes = (keys[mine] ^ np.int64(_salt(name))).view(np.uint64)
+            order = np.argsort(hashes)
+            column = hashes[order].astype("<u8").tobytes()
+            if hashlib.blake2b(column, digest_size=_HASH_BYTES).digest() != change.whole_hash:
+                return None
+            parts.append(content_part(name, column, days[mine][order].tolist()))
+        # A package system of which nothing is said is not there any more.
+        there = np.isin(systems, numbers)
+        return pack(ids[there], days[there]), joined(parts)
+
+    def _described(self, ids: Ids) -> tuple[Hashes, NDArray[np.int32]]:
+        """What releases are found by, and the number of the package system of each."""
+        self._array()
+        known = ids < len(self._keys)
+        place = np.where(known, ids, 0)
+        keys, systems = self._keys[place], self._systems[place]
+        for late in np.flatnonzero(~known).tolist():
+            keys[late], systems[late] = self._late[int(ids[late])]
+        return keys, systems
+
+    def _number(self, system: str) -> int:
+        """Of a package system."""
+        return self._numbers.setdefault(system, len(self._numbers))
+
+    def _look(self, keys: Hashes) -> tuple[Ids, NDArray[np.bool_]]:
+        """The releases under keys, and which of them there are."""
         known, ids = self._array()
+        if not len(known):
+            return np.zeros(len(keys), np.uint32), np.zeros(len(keys), bool)
         place = np.searchsorted(known, keys)
         place[place == len(known)] = 0
-        hit = known[place] == keys if len(known) else np.zeros(len(keys), bool)
-        found = ids[place] if len(known) else np.zeros(len(keys), np.uint32)
+        return ids[place], known[place] == keys
+
+    def _ids(self, columns: ProgramColumns) -> Ids:
+        keys = np.frombuffer(columns.hashes, "<i8") ^ np.int64(_salt(columns.package_system))
+        found, hit = self._look(keys)
         missed = np.flatnonzero(~hit)
         if len(missed):
             entries = columns.text.split(b"\n")
@@ -81,6 +167,7 @@ class Releases:
         row = self._db.execute("SELECT id FROM release WHERE hash=?", (true,)).fetchone()
         made = row[0] if row else self._make(true, system, entry.decode("utf-8", "replace"))
         self._new[true] = made
+        self._late[int(made)] = true, self._number(system)
         if len(self._new) > _MOST_NEW:
             self._known = None
         return int(made)
@@ -102,16 +189,23 @@ class Releases:
 
     def _array(self) -> tuple[Hashes, Ids]:
         if self._known is None:
-            rows = self._db.execute("SELECT hash, id FROM release ORDER BY hash").fetchall()
-            table = np.array(rows, np.int64).reshape(-1, 2)
-            self._known = np.ascontiguousarray(table[:, 0]), table[:, 1].astype(np.uint32)
+            rows = self._db.execute(_ALL).fetchall()
+            systems = [self._number(row[2]) for row in rows]
+            table = np.array([row[:2] for row in rows], np.int64).reshape(-1, 2)
+            keys, ids = np.ascontiguousarray(table[:, 0]), table[:, 1].astype(np.uint32)
+            self._known = keys, ids
+            size = int(ids.max(initial=0)) + 1
+            self._keys, self._systems = np.zeros(size, np.int64), np.zeros(size, np.int32)
+            self._keys[ids], self._systems[ids] = keys, systems
             self._new.clear()
+            self._late.clear()
         return self._known
 
     def forget(self) -> None:
         """Drops what a rolled-back transaction, or another writer, may have changed."""
         self._known = None
         self._new.clear()
+        self._late.clear()
 
 
 def _days(days: Sequence[int], count: int) -> NDArray[np.uint16]:

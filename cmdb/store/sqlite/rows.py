@@ -85,7 +85,7 @@ def unprojected(row: tuple[str, str, str, int, int, str, int], inside: Inside) -
         tuple(filter(None, kinds.split(","))),
         bool(demo),
         parts=inside.parts,
-        edges=inside.edges,
+        edges=inside.edges or (),
     )
 
 

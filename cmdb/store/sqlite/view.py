@@ -17,6 +17,7 @@ from cmdb.store.port import (
     Inside,
     Installed,
     Page,
+    Part,
     Projection,
     RelationRow,
     Release,
@@ -98,7 +99,12 @@ class SqliteView:
                 seen = codec.to_micros(connections)
                 self._endpoints.used(self._bonds.confirm(asset, seen).tolist(), None, seen)
 
-    def renew(self, asset: AssetId, inside: Inside | None) -> tuple[tuple[str, str], ...]:
+    def inside(self, asset: AssetId) -> tuple[Part, ...]:
+        """See the port."""
+        with translated(self._path):
+            return self._parts.put_before(asset)
+
+    def renew(self, asset: AssetId, inside: Inside | None) -> None:
         """See the port."""
         self._tx.touched = True
         with translated(self._path):
@@ -108,18 +114,15 @@ class SqliteView:
                 (asset,),
             ).fetchall()[0]
             if inside is None:
-                return ()
-            return self._replace_inside(asset, rows.unprojected(row, inside))
-
-    def _replace_inside(
-        self, asset: AssetId, projection: Projection
-    ) -> tuple[tuple[str, str], ...]:
-        before = self._parts.named(asset)
-        parts, moved = self._parts.put(asset, projection, new=False)
-        self._relations.renew(asset, projection, parts)
-        if moved:
-            self._endpoints.moved((place[0], place[1]) for place in self._places.of(asset))
-        return before
+                return
+            projection = rows.unprojected(row, inside)
+            parts, moved = self._parts.put(asset, projection, new=False)
+            if inside.edges is None:
+                self._bonds.renew(asset, parts.values(), row[4])
+            else:
+                self._relations.renew(asset, projection, parts)
+            if moved:
+                self._endpoints.moved((place[0], place[1]) for place in self._places.of(asset))
 
     def contested(self, assets: Iterable[AssetId]) -> set[AssetId]:
         """See the port."""

@@ -45,6 +45,10 @@ class _SectionStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SectionS
     """Meant to be looked at and could not be; what was said before stays, and ages. The body is
     empty and says which section it is.
     """
+    SECTION_STATE_CHANGED: _SectionState.ValueType  # 5
+    """What came and what went since the section of base_hash, which the collector acknowledged.
+    Programs only. content_hash is that of the section as it would be whole.
+    """
 
 class SectionState(_SectionState, metaclass=_SectionStateEnumTypeWrapper):
     """How a section of an observation is to be read."""
@@ -60,6 +64,10 @@ SECTION_STATE_UNCHANGED: SectionState.ValueType  # 3
 SECTION_STATE_NOT_COLLECTED: SectionState.ValueType  # 4
 """Meant to be looked at and could not be; what was said before stays, and ages. The body is
 empty and says which section it is.
+"""
+SECTION_STATE_CHANGED: SectionState.ValueType  # 5
+"""What came and what went since the section of base_hash, which the collector acknowledged.
+Programs only. content_hash is that of the section as it would be whole.
 """
 Global___SectionState: _TypeAlias = SectionState  # noqa: Y015
 
@@ -343,6 +351,7 @@ class Section(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     CONTENT_HASH_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    BASE_HASH_FIELD_NUMBER: _builtins.int
     COMPUTER_FIELD_NUMBER: _builtins.int
     OPERATING_SYSTEM_FIELD_NUMBER: _builtins.int
     NETWORK_INTERFACES_FIELD_NUMBER: _builtins.int
@@ -361,6 +370,8 @@ class Section(_message.Message):
     """SHA-256 of the section's body in deterministic serialisation, 32 bytes."""
     reason: _builtins.str
     """Why it was not collected, for people: "permission denied reading ..."."""
+    base_hash: _builtins.bytes
+    """Of a changed section the content hash of the one that it is the difference from, 32 bytes."""
     @_builtins.property
     def computer(self) -> Global___Computer:
         """A machine's hardware and identity."""
@@ -415,6 +426,7 @@ class Section(_message.Message):
         state: Global___SectionState.ValueType | None = ...,
         content_hash: _builtins.bytes | None = ...,
         reason: _builtins.str | None = ...,
+        base_hash: _builtins.bytes | None = ...,
         computer: Global___Computer | None = ...,
         operating_system: Global___OperatingSystem | None = ...,
         network_interfaces: Global___NetworkInterfaces | None = ...,
@@ -428,10 +440,12 @@ class Section(_message.Message):
         attributes: Global___Attributes | None = ...,
         relations: Global___Relations | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_content_hash", b"_content_hash", "_reason", b"_reason", "_state", b"_state", "attributes", b"attributes", "body", b"body", "components", b"components", "computer", b"computer", "connections", b"connections", "content_hash", b"content_hash", "disks", b"disks", "licence_evidence", b"licence_evidence", "listening_services", b"listening_services", "network_interfaces", b"network_interfaces", "operating_system", b"operating_system", "programs", b"programs", "reason", b"reason", "relations", b"relations", "state", b"state", "users", b"users"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_base_hash", b"_base_hash", "_content_hash", b"_content_hash", "_reason", b"_reason", "_state", b"_state", "attributes", b"attributes", "base_hash", b"base_hash", "body", b"body", "components", b"components", "computer", b"computer", "connections", b"connections", "content_hash", b"content_hash", "disks", b"disks", "licence_evidence", b"licence_evidence", "listening_services", b"listening_services", "network_interfaces", b"network_interfaces", "operating_system", b"operating_system", "programs", b"programs", "reason", b"reason", "relations", b"relations", "state", b"state", "users", b"users"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_content_hash", b"_content_hash", "_reason", b"_reason", "_state", b"_state", "attributes", b"attributes", "body", b"body", "components", b"components", "computer", b"computer", "connections", b"connections", "content_hash", b"content_hash", "disks", b"disks", "licence_evidence", b"licence_evidence", "listening_services", b"listening_services", "network_interfaces", b"network_interfaces", "operating_system", b"operating_system", "programs", b"programs", "reason", b"reason", "relations", b"relations", "state", b"state", "users", b"users"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_base_hash", b"_base_hash", "_content_hash", b"_content_hash", "_reason", b"_reason", "_state", b"_state", "attributes", b"attributes", "base_hash", b"base_hash", "body", b"body", "components", b"components", "computer", b"computer", "connections", b"connections", "content_hash", b"content_hash", "disks", b"disks", "licence_evidence", b"licence_evidence", "listening_services", b"listening_services", "network_interfaces", b"network_interfaces", "operating_system", b"operating_system", "programs", b"programs", "reason", b"reason", "relations", b"relations", "state", b"state", "users", b"users"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__base_hash: _TypeAlias = _typing.Literal["base_hash"]  # noqa: Y015
+    _WhichOneofArgType__base_hash: _TypeAlias = _typing.Literal["_base_hash", b"_base_hash"]  # noqa: Y015
     _WhichOneofReturnType__content_hash: _TypeAlias = _typing.Literal["content_hash"]  # noqa: Y015
     _WhichOneofArgType__content_hash: _TypeAlias = _typing.Literal["_content_hash", b"_content_hash"]  # noqa: Y015
     _WhichOneofReturnType__reason: _TypeAlias = _typing.Literal["reason"]  # noqa: Y015
@@ -440,6 +454,8 @@ class Section(_message.Message):
     _WhichOneofArgType__state: _TypeAlias = _typing.Literal["_state", b"_state"]  # noqa: Y015
     _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["computer", "operating_system", "network_interfaces", "disks", "components", "programs", "listening_services", "connections", "users", "licence_evidence", "attributes", "relations"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__base_hash) -> _WhichOneofReturnType__base_hash | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__content_hash) -> _WhichOneofReturnType__content_hash | None: ...
     @_typing.overload
@@ -1064,9 +1080,11 @@ class Programs(_message.Message):
     ENTRIES_FIELD_NUMBER: _builtins.int
     COUNT_FIELD_NUMBER: _builtins.int
     INSTALLED_DAYS_FIELD_NUMBER: _builtins.int
+    GONE_FIELD_NUMBER: _builtins.int
+    WHOLE_HASH_FIELD_NUMBER: _builtins.int
     package_system: _builtins.str
     """Package system, which fixes how versions are ordered: deb, rpm, msi, pip ... The programs of
-    all package systems of a thing travel together: where one changed, none is sent as unchanged.
+    all package systems of a thing travel together: whole, as differences, or all as unchanged.
     """
     hashes: _builtins.bytes
     """BLAKE2b-64 of each entry's UTF-8 text, 8 bytes little endian each, ascending. Two
@@ -1079,6 +1097,12 @@ class Programs(_message.Message):
     """
     count: _builtins.int
     """How many."""
+    gone: _builtins.bytes
+    """Only in a changed section: hashes of the entries that are not there any more, 8 bytes each,
+    ascending. The other columns then hold the entries that came, or have another day.
+    """
+    whole_hash: _builtins.bytes
+    """Only in a changed section: BLAKE2b-64 of the hashes as they would be whole, 8 bytes."""
     @_builtins.property
     def installed_days(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Day of installation of each entry, as days since 1970-01-01, in the order of the entries;
@@ -1093,27 +1117,37 @@ class Programs(_message.Message):
         entries: _builtins.bytes | None = ...,
         count: _builtins.int | None = ...,
         installed_days: _abc.Iterable[_builtins.int] | None = ...,
+        gone: _builtins.bytes | None = ...,
+        whole_hash: _builtins.bytes | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "_entries", b"_entries", "_hashes", b"_hashes", "_package_system", b"_package_system", "count", b"count", "entries", b"entries", "hashes", b"hashes", "package_system", b"package_system"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "_entries", b"_entries", "_gone", b"_gone", "_hashes", b"_hashes", "_package_system", b"_package_system", "_whole_hash", b"_whole_hash", "count", b"count", "entries", b"entries", "gone", b"gone", "hashes", b"hashes", "package_system", b"package_system", "whole_hash", b"whole_hash"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "_entries", b"_entries", "_hashes", b"_hashes", "_package_system", b"_package_system", "count", b"count", "entries", b"entries", "hashes", b"hashes", "installed_days", b"installed_days", "package_system", b"package_system"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "_entries", b"_entries", "_gone", b"_gone", "_hashes", b"_hashes", "_package_system", b"_package_system", "_whole_hash", b"_whole_hash", "count", b"count", "entries", b"entries", "gone", b"gone", "hashes", b"hashes", "installed_days", b"installed_days", "package_system", b"package_system", "whole_hash", b"whole_hash"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__count: _TypeAlias = _typing.Literal["count"]  # noqa: Y015
     _WhichOneofArgType__count: _TypeAlias = _typing.Literal["_count", b"_count"]  # noqa: Y015
     _WhichOneofReturnType__entries: _TypeAlias = _typing.Literal["entries"]  # noqa: Y015
     _WhichOneofArgType__entries: _TypeAlias = _typing.Literal["_entries", b"_entries"]  # noqa: Y015
+    _WhichOneofReturnType__gone: _TypeAlias = _typing.Literal["gone"]  # noqa: Y015
+    _WhichOneofArgType__gone: _TypeAlias = _typing.Literal["_gone", b"_gone"]  # noqa: Y015
     _WhichOneofReturnType__hashes: _TypeAlias = _typing.Literal["hashes"]  # noqa: Y015
     _WhichOneofArgType__hashes: _TypeAlias = _typing.Literal["_hashes", b"_hashes"]  # noqa: Y015
     _WhichOneofReturnType__package_system: _TypeAlias = _typing.Literal["package_system"]  # noqa: Y015
     _WhichOneofArgType__package_system: _TypeAlias = _typing.Literal["_package_system", b"_package_system"]  # noqa: Y015
+    _WhichOneofReturnType__whole_hash: _TypeAlias = _typing.Literal["whole_hash"]  # noqa: Y015
+    _WhichOneofArgType__whole_hash: _TypeAlias = _typing.Literal["_whole_hash", b"_whole_hash"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__count) -> _WhichOneofReturnType__count | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__entries) -> _WhichOneofReturnType__entries | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__gone) -> _WhichOneofReturnType__gone | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__hashes) -> _WhichOneofReturnType__hashes | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__package_system) -> _WhichOneofReturnType__package_system | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__whole_hash) -> _WhichOneofReturnType__whole_hash | None: ...
 
 Global___Programs: _TypeAlias = Programs  # noqa: Y015
 

@@ -65,7 +65,7 @@ def test_one_package_whole(captured: Captured) -> None:
     when = datetime(2025, 3, 1, 12, tzinfo=UTC).timestamp()
     os.utime(files, (when, when))
     assert programs_of(captured)[0] == Program(
-        "bash", "5.2.15-2+b8", "amd64", "Matthias Klose", date(2025, 3, 1), 7175 * 1024
+        "bash", "5.2.15-2+b8", "amd64", "Matthias Klose", date(2025, 3, 1)
     )
 
 

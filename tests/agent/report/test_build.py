@@ -30,9 +30,15 @@ from agent.facts.programs import Program, Programs
 from agent.facts.registry import TABLES, Table
 from agent.facts.root import Root
 from agent.report import build
-from agent.report.build import build_observation, delta, section_hashes, section_name
+from agent.report.build import (
+    build_observation,
+    delta,
+    seal_section,
+    section_hashes,
+    section_name,
+)
 from agent.report.fill import fill
-from agent.report.programs import entry, fill_programs, hash_of, rows
+from agent.report.programs import difference, entry, fill_programs, hash_of, outline, rows
 from agent.report.readable import readable_observation
 from stocktake.v1 import observation_pb2 as pb
 
@@ -202,16 +208,16 @@ def test_programs_travel_in_columns() -> None:
     facts = Programs(
         "deb",
         (
-            Program("bash", "5.2", "amd64", "A\tB\nC", date(2025, 3, 1), 4096),
-            Program("apt", "2.6", "amd64", "", None, None),
-            Program("x", "1", "", "", None, 7),
+            Program("bash", "5.2", "amd64", "A\tB\nC", date(2025, 3, 1)),
+            Program("apt", "2.6", "amd64", "", None),
+            Program("x", "1", "", "", None),
         ),
     )
     assert fill_programs(body, facts) == ()
     lines = body.entries.decode().split("\n")
     assert lines.pop() == ""
     assert set(lines) == {
-        "bash\t5.2\tamd64\tA B C\t2025-03-01\t4096", "apt\t2.6\tamd64", "x\t1\t\t\t\t7",
+        "bash\t5.2\tamd64\tA B C", "apt\t2.6\tamd64", "x\t1",
     }  # fmt: skip
     assert body.count == 3
     assert len(body.hashes) == 24
@@ -221,12 +227,57 @@ def test_programs_travel_in_columns() -> None:
         digest = hashlib.blake2b(line.encode(), digest_size=8).digest()
         assert number == int.from_bytes(digest, "little") == hash_of(line)
     assert {row["name"] for _, row in rows(body)} == {"bash", "apt", "x"}
+    days = {row["name"]: row.get("install_date") for _, row in rows(body)}
+    assert days == {"bash": "2025-03-01", "apt": None, "x": None}
+
+
+def _programs(*packages: tuple[str, str], day: date | None = None) -> pb.Observation:
+    said = pb.Observation()
+    programs = tuple(Program(name, version, "amd64", "", day) for name, version in packages)
+    fill_programs(said.sections.add().programs, Programs("deb", programs))
+    seal_section(said.sections[0])
+    return said
+
+
+def test_of_many_programs_what_differs_travels() -> None:
+    many = [(f"package-{number}", "1") for number in range(100)]
+    before = _programs(*many)
+    after = _programs(*many[2:], ("package-1", "2"), ("new", "7"))
+    (held,), (whole,) = before.sections, after.sections
+    outlines = {held.content_hash: outline(held.programs)}
+    (section,) = delta(after, section_hashes(before), outlines).sections
+    assert section.state == pb.SECTION_STATE_CHANGED
+    assert (section.base_hash, section.content_hash) == (held.content_hash, whole.content_hash)
+    body = section.programs
+    assert sorted(body.entries.split(b"\n")) == [b"", b"new\t7\tamd64", b"package-1\t2\tamd64"]
+    gone = {hash_of("package-0\t1\tamd64"), hash_of("package-1\t1\tamd64")}
+    assert {int.from_bytes(body.gone[n : n + 8], "little") for n in (0, 8)} == gone
+    assert body.whole_hash == hashlib.blake2b(whole.programs.hashes, digest_size=8).digest()
+
+
+def test_programs_with_another_day_are_named_again() -> None:
+    before = _programs(("bash", "5.2"), ("zsh", "5.9"))
+    after = pb.Programs()
+    later = Program("zsh", "5.9", "amd64", "", date(2026, 1, 2))
+    fill_programs(after, Programs("deb", (Program("bash", "5.2", "amd64", "", None), later)))
+    changed = difference(after, outline(before.sections[0].programs))
+    assert changed is not None
+    assert (changed.entries, list(changed.installed_days)) == (b"zsh\t5.9\tamd64\n", [20455])
+    assert changed.gone == b""
+
+
+def test_a_damaged_outline_sends_all() -> None:
+    body = _programs(("bash", "5.2")).sections[0].programs
+    known = outline(body)
+    assert difference(body, known) is not None
+    for damaged in (b"", known[:-1], known + b"x", b"\xff" * 40):
+        assert difference(body, damaged) is None
 
 
 def test_two_programs_with_one_hash_are_not_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent.report.programs.hash_of", lambda _: 7)
     body = pb.Programs()
-    one, other = (Program(name, "1", "all", "", None, None) for name in ("one", "other"))
+    one, other = (Program(name, "1", "all", "", None) for name in ("one", "other"))
     complaints = fill_programs(body, Programs("deb", (one, one, other)))
     assert complaints == ("the program other was left out: its hash is taken.",)
     assert body.entries == b"one\t1\tall\n"
@@ -242,7 +293,7 @@ def test_no_programs_are_an_empty_list() -> None:
 
 @pytest.mark.parametrize("text", ["a\tb", "a\nb", "a\rb", "a\u2028b", "a\x85b", "a\0b"])
 def test_an_entry_is_one_line(text: str) -> None:
-    line = entry(Program(text, "1", "all", "", None, None))
+    line = entry(Program(text, "1", "all", "", None))
     assert line == "a b\t1\tall"
 
 
@@ -278,7 +329,6 @@ def test_the_readable_form_says_the_same(sysroot: Path) -> None:
     assert apt.pop("hash")
     assert apt == {
         "name": "apt", "version": "2.6", "architecture": "amd64", "publisher": "APT",
-        "size_bytes": 4096,
     }  # fmt: skip
     shorter: Any = readable_observation(delta(found, section_hashes(found)))
     assert {s["state"] for s in shorter["sections"].values()} == {"SECTION_STATE_UNCHANGED"}

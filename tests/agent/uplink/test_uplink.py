@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from agent.errors import CollectorUnreachable, NotAllowed, NotEnrolled
+from agent.facts.programs import Program, Programs
 from agent.report.build import seal_section
+from agent.report.programs import fill_programs
 from agent.uplink import identity as identities
 from agent.uplink.backoff import MOST_S, Backoff
 from agent.uplink.client import Client
@@ -28,6 +30,7 @@ from collector.intake_desk import Settings
 from collector.jobs import ReportNow, Scan, State, Wanted
 from stocktake.v1.intake_pb2 import Item
 from stocktake.v1.observation_pb2 import (
+    SECTION_STATE_CHANGED,
     SECTION_STATE_FULL,
     SECTION_STATE_UNCHANGED,
     Computer,
@@ -50,6 +53,21 @@ class Machine:
         seal_section(section)
         observation = Observation(native_key=identity.key_prefix, full=True, sections=[section])
         return observation, ("cannot read the serial number",)
+
+
+class Installed:
+    """A machine with so many programs."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __call__(self, identity: Any, _settings: Any) -> tuple[Observation, Sequence[str]]:
+        observation = Observation(native_key=identity.key_prefix, full=True)
+        programs = [Program(f"p{n}", "1", "all", "", None) for n in range(self.count)]
+        body = observation.sections.add().programs
+        fill_programs(body, Programs("deb", tuple(programs)))
+        seal_section(observation.sections[0])
+        return observation, ()
 
 
 def no_scan(*_: Any, **__: Any) -> Iterator[Item]:
@@ -137,6 +155,25 @@ def test_only_changed_sections_travel(collector: Running) -> None:
     run(home, machine, no_scan, once=True)
     assert states(collector) == [SECTION_STATE_FULL, SECTION_STATE_UNCHANGED, SECTION_STATE_FULL]
     assert Outbox(home).waiting() == []
+
+
+def test_of_many_programs_what_changed_travels(collector: Running) -> None:
+    collector.enrolled()
+    home, machine = collector.folder / "a", Installed(200)
+    run(home, machine, no_scan, once=True)
+    machine.count = 201
+    run(home, machine, no_scan, once=True)
+    collector.serving.desk.forget_sections()
+    machine.count = 199
+    run(home, machine, no_scan, once=True)
+    machine.count = 3
+    run(home, machine, no_scan, once=True)
+    assert states(collector) == [
+        SECTION_STATE_FULL, SECTION_STATE_CHANGED, SECTION_STATE_FULL, SECTION_STATE_FULL,
+    ]  # fmt: skip
+    bodies = [said.observation.sections[0].programs for said in collector.items()]
+    assert [(body.count, len(body.gone)) for body in bodies] == [(200, 0), (1, 0), (199, 0), (3, 0)]
+    assert len(list((home / "programs").iterdir())) == 2
 
 
 def test_what_the_collector_forgot_is_sent_whole_again(collector: Running) -> None:

@@ -61,6 +61,8 @@ class Machine:
     programs: dict[int, int]
     services: list[int]
     generation: int = 0
+    before: dict[int, int] | None = None
+    """Its programs before the last change."""
     marked: bool = False
     """Whether the system's version tells the generation."""
 
@@ -98,6 +100,7 @@ class Estate:
         """A day's small change: three programs, one service."""
         machine.generation += 1
         rng = self._rng(3, machine.number, machine.generation)
+        machine.before = dict(machine.programs)
         self.titles.change(machine.programs, rng)
         others = [each for each in range(len(_LISTENERS)) if each not in machine.services]
         machine.services[int(rng.integers(SERVICES))] = others[int(rng.integers(len(others)))]

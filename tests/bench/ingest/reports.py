@@ -1,6 +1,7 @@
 """Batches of the contract: first reports, small changes, and reports in which nothing changed.
 
-As an agent sends them: the sections that the collector holds travel as their hash alone. The
+As an agent sends them: the sections that the collector holds travel as their hash alone, and of
+programs what came and went. The
 hashes are kept in a file that all processes of the bench map.
 """
 
@@ -85,4 +86,15 @@ class Reports:
         self.estate.fill(machine, section, name)
         digest = hashlib.sha256(body.SerializeToString(deterministic=True)).digest()
         section.state, section.content_hash = pb.SECTION_STATE_FULL, digest
+        if name == "programs" and machine.before is not None:
+            self._differ(section, machine, self._hashes[machine.number, place].tobytes())
         self._hashes[machine.number, place] = np.frombuffer(digest, np.uint8)
+
+    def _differ(self, section: pb.Section, machine: Machine, base: bytes) -> None:
+        """Leaves of the programs what differs from those that were acknowledged."""
+        whole = hashlib.blake2b(section.programs.hashes, digest_size=8).digest()
+        come, gone = self.estate.titles.difference(machine.before or {}, machine.programs)
+        section.state, section.base_hash = pb.SECTION_STATE_CHANGED, base
+        body = section.programs
+        body.hashes, body.entries, body.count = come.hashes, come.entries, come.count
+        body.gone, body.whole_hash = gone, whole

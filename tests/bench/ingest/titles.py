@@ -101,6 +101,19 @@ class Titles:
         hashes = self._hashes[rows].astype("<u8").tobytes()
         return Columns(hashes, b"".join(entries), len(rows))
 
+    def difference(self, before: dict[int, int], after: dict[int, int]) -> tuple[Columns, bytes]:
+        """What came from one list to the next, as columns, and the hashes of what went."""
+        come = {title: place for title, place in after.items() if before.get(title) != place}
+        gone = {title: place for title, place in before.items() if after.get(title) != place}
+        return self._columns(come), self._columns(gone).hashes
+
+    def _columns(self, held: dict[int, int]) -> Columns:
+        rows = sorted(
+            int(self._place[self._starts[title] + place]) for title, place in held.items()
+        )
+        entries = b"".join(self._entries[row] for row in rows)
+        return Columns(self._hashes[rows].astype("<u8").tobytes(), entries, len(rows))
+
     def version(self, title: int, place: int) -> str:
         """A version's text."""
         row = int(self._place[self._starts[title] + place])

@@ -27,6 +27,7 @@ from stocktake.v1.intake_pb2 import (
     Run,
 )
 from stocktake.v1.observation_pb2 import (
+    SECTION_STATE_CHANGED,
     SECTION_STATE_UNCHANGED,
     Computer,
     Observation,
@@ -205,6 +206,12 @@ def _programs(count: int = 2, **changes: Any) -> Section:
     return Section(programs=Programs(package_system="deb", **parts))
 
 
+def _changed(**fields: Any) -> Section:
+    parts = {"base_hash": b"b" * 32, "content_hash": b"c" * 32, **fields}
+    parts.setdefault("programs", _programs(whole_hash=b"w" * 8).programs)
+    return Section(state=SECTION_STATE_CHANGED, **parts)
+
+
 @pytest.mark.parametrize(
     ("section", "reason"),
     [
@@ -220,6 +227,14 @@ def _programs(count: int = 2, **changes: Any) -> Section:
         (_programs(hashes=bytes(16)), "ascend"),
         (Section(), "no body"),
         (Section(computer=Computer(), state=SECTION_STATE_UNCHANGED), "no content_hash"),
+        (Section(computer=Computer(), state=SECTION_STATE_CHANGED), "only programs"),
+        (_changed(base_hash=None), "no base_hash"),
+        (_changed(base_hash=b"b"), "base_hash has 1 bytes"),
+        (_changed(programs=_programs(whole_hash=b"").programs), "no whole_hash"),
+        (_changed(programs=_programs(whole_hash=b"w").programs), "whole_hash has 1 bytes"),
+        (_changed(programs=_programs(whole_hash=b"w" * 8, gone=b"g").programs), "no hashes"),
+        (_changed(programs=_programs(whole_hash=b"w" * 8, gone=bytes(16)).programs), "ascend"),
+        (_programs(installed_days=[1]), "one for each entry"),
     ],
 )
 def test_an_item_out_of_bounds_is_refused_with_its_reason(

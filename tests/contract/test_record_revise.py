@@ -1,0 +1,82 @@
+"""Programs that come as changes are what they are when they come whole."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cmdb.model.observation import ProgramChange, ProgramColumns, Programs
+from cmdb.model.programs import columns_of, content_of
+from cmdb.store.port import Record
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+Day = int
+Installed = dict[str, dict[str, Day]]
+_names = st.sampled_from([f"{name}\t{version}" for name in "abcdef" for version in "12"])
+_lists = st.dictionaries(_names, st.sampled_from([0, 0, 19_000, 20_000]), max_size=8)
+_estates = st.fixed_dictionaries({"deb": _lists}, optional={"pip": _lists})
+
+
+def _whole(installed: Installed) -> list[Programs]:
+    return [Programs(s, tuple(held), tuple(held.values())) for s, held in installed.items()]
+
+
+def _changes(before: Installed, after: Installed) -> list[ProgramChange]:
+    found = []
+    for system, held in after.items():
+        old = before.get(system, {})
+        come = {name: day for name, day in held.items() if old.get(name) != day}
+        gone = {name: 0 for name in old if name not in held}
+        columns = columns_of(Programs(system, tuple(come), tuple(come.values())))
+        went = columns_of(Programs(system, tuple(gone))).hashes
+        whole = columns_of(Programs(system, tuple(held))).hashes
+        check = hashlib.blake2b(whole, digest_size=8).digest()
+        found.append(ProgramChange(columns, went, check))
+    return found
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(before=_estates, after=_estates)
+def test_changes_lead_to_the_whole(record: Record, before: Installed, after: Installed) -> None:
+    with record.transaction(T0):
+        old = record.ledger.intern(_whole(before))
+        revised = record.ledger.revise(old, _changes(before, after))
+        new = record.ledger.intern(_whole(after))
+        assert revised == (new, content_of(_whole(after)))
+        if old != new:
+            assert record.ledger.difference(old, new) == record.ledger.difference(old, revised[0])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(base=_estates, before=_estates, after=_estates)
+def test_changes_of_another_list_fit_or_lead_to_the_same(
+    record: Record, base: Installed, before: Installed, after: Installed
+) -> None:
+    with record.transaction(T0):
+        other = record.ledger.intern(_whole(base))
+        revised = record.ledger.revise(other, _changes(before, after))
+        named = {system: dict.fromkeys(held, 0) for system, held in after.items()}
+        if revised is not None:
+            whole = record.ledger.unpack(revised[0])
+            got = {(row.package_system, f"{row.name}\t{row.version}") for row, _ in whole}
+            assert got == {(system, name) for system, held in named.items() for name in held}
+
+
+def test_what_does_not_fit_is_told(record: Record) -> None:
+    bash = columns_of(Programs("deb", ("bash\t5.2",)))
+    none = ProgramColumns("deb", b"", b"")
+    check = hashlib.blake2b(bash.hashes, digest_size=8).digest()
+    with record.transaction(T0):
+        held = record.ledger.intern([Programs("deb", ("bash\t5.2",))])
+        empty = record.ledger.intern([])
+        fits = ProgramChange(none, b"", check)
+        assert record.ledger.revise(held, [fits]) is not None
+        assert record.ledger.revise(empty, [fits]) is None
+        gone_unknown = ProgramChange(none, b"01234567", check)
+        assert record.ledger.revise(held, [gone_unknown]) is None
+        lied = ProgramChange(ProgramColumns("deb", b"01234567", b"zsh\t5.9\n"), b"", check)
+        assert record.ledger.revise(held, [lied]) is None
+        assert record.ledger.revise(held, [fits, fits]) is None
