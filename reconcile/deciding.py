@@ -172,7 +172,9 @@ def undo(record: Record, number: int, word: Word) -> Decision:
         raise UnknownRecord(f"there is no decision {number}; 'stocktake decisions' lists them")
     by = undone(every).get(number)
     if by is not None:
-        raise DecisionRefused(f"decision {number} was taken back by {by}; undo {by} to restore it")
+        raise DecisionRefused(
+            f"decision {number} was taken back by {by}; undo {by} to bring it back"
+        )
     return word.says("undo", (), **{UNDOES: str(number)})
 
 
@@ -191,7 +193,7 @@ def retire(record: Record, ref: str, word: Word) -> Decision:
     return word.says("retire", sorted(set(keys))[:MOST_RECORDS])
 
 
-def restore(record: Record, ref: str, word: Word) -> Decision:
+def reinstate(record: Record, ref: str, word: Word) -> Decision:
     """A person's word that an asset is retired holds no longer.
 
     Raises:
@@ -205,7 +207,7 @@ def restore(record: Record, ref: str, word: Word) -> Decision:
         raise DecisionRefused(
             f"no person retired {asset_ref(row.id)}: it is {row.state} by what sources say"
         )
-    return word.says("restore", sorted(keys))
+    return word.says("reinstate", sorted(keys))
 
 
 def whole_asset(record: Record, ref: str) -> AssetRow:

@@ -1,9 +1,9 @@
 """What people decided about identity, as identification takes it.
 
 Acts: `same` and `different` speak of records, the last word about a pair counts; `exclude` takes
-records or a whole source out and `include` takes them in again; `retire` and `restore` speak of
-what records are about; `distrust` and `trust` speak of a value, `crowded` of how many records may
-carry one; `undo` takes another decision back as if it had never been made. Decisions are kept
+records or a whole source out and `include` takes them in again; `retire` and `reinstate` speak
+of what records are about; `distrust` and `trust` speak of a value, `crowded` of how many records
+may carry one; `undo` takes another decision back as if it had never been made. Decisions are kept
 forever, so that each can be undone.
 """
 
@@ -22,8 +22,8 @@ from reconcile.instants import to_micros
 from reconcile.objections import Ruling, Rulings, latest
 
 ACTS = (
-    "same", "different", "exclude", "include", "retire", "restore", "distrust", "trust",
-    "crowded", "undo",
+    "same", "different", "exclude", "include", "retire", "reinstate", "distrust",
+    "trust", "crowded", "undo",
 )  # fmt: skip
 SIDES = "sides"
 """In `extra` of `same` and `different`: how many of the records, from the first, are one side."""
@@ -88,6 +88,21 @@ def decided(decisions: Iterable[tuple[int, Decision]]) -> Decided:
         frozenset(pair for pair, act in values.items() if act == "trust"),
         limits[-1] if limits else CROWDED,
     )
+
+
+class Holding:
+    """What holds by all decisions of a ledger; worked out anew only when there are others."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._known: tuple[object, Decided] | None = None
+
+    def now(self) -> Decided:
+        """What holds."""
+        decisions = self._ledger.decisions()
+        if self._known is None or self._known[0] is not decisions:
+            self._known = decisions, decided(decisions)
+        return self._known[1]
 
 
 def standing(decisions: Iterable[tuple[int, Decision]]) -> list[tuple[int, Decision]]:
@@ -178,7 +193,7 @@ def _retired(
         if decision.act == "retire":
             why = told_by(number, decision) + (f": {decision.note}" if decision.note else "")
             found.update(dict.fromkeys(decision.records, (decision.at, why)))
-        elif decision.act == "restore":
+        elif decision.act == "reinstate":
             for key in decision.records:
                 found.pop(key, None)
     return found

@@ -24,7 +24,7 @@ from cmdb.model.observation import (
 from cmdb.store.port import Record, RecordId
 from reconcile import changes
 from reconcile.components import Components, Move
-from reconcile.decisions import concerned, decided
+from reconcile.decisions import Holding, concerned
 from reconcile.glance import Glance, little
 from reconcile.hearing import Heard, Hearing
 from reconcile.witness import Witness
@@ -61,6 +61,7 @@ class Pipeline:
         self._ledger = record.ledger
         self._view = record.view
         self._hearing = Hearing(record.ledger)
+        self._holding = Holding(record.ledger)
         self._aside: list[tuple[int, str, str, bytes]] = []
 
     def set_aside(self, sequence: int, origin: str, reason: str, body: bytes) -> None:
@@ -140,8 +141,8 @@ class Pipeline:
         return len(records)
 
     def _components(self, at: datetime, witness: Witness | None = None) -> Components:
-        decisions = decided(self._ledger.decisions())
-        return Components(self._record, witness or Witness(self._ledger), decisions, at)
+        holding = self._holding.now()
+        return Components(self._record, witness or Witness(self._ledger), holding, at)
 
     def _take(self, statement: Statement, group: Heard, witness: Witness) -> None:
         if isinstance(statement, Observation):

@@ -113,7 +113,7 @@ _TEXTS: Mapping[str, Callable[[Decision], str]] = {
     "exclude": _excluded,
     "include": _included,
     "retire": lambda d: f"what {_named(d.records)} is about is retired until it is seen again",
-    "restore": lambda d: f"what {_named(d.records)} is about is not retired",
+    "reinstate": lambda d: f"what {_named(d.records)} is about is not retired",
     "distrust": lambda d: f"{d.extra[KEY]} {_plain(d)} identifies nobody",
     "trust": lambda d: f"{d.extra[KEY]} {_plain(d)} identifies, however many carry it",
     "crowded": lambda d: f"a value that more than {d.extra[LIMIT]} records carry identifies nobody",

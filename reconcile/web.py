@@ -107,7 +107,7 @@ ACTS: Mapping[str, Act] = {
         "Retire an asset", "Retire", lambda record, asked, word: deciding.retire(
             record, asked.asset, word), _OF_ASSET),
     "reinstate": Act(
-        "Reinstate an asset", "Reinstate", lambda record, asked, word: deciding.restore(
+        "Reinstate an asset", "Reinstate", lambda record, asked, word: deciding.reinstate(
             record, asked.asset, word), _OF_ASSET),
     "undo": Act(
         "Take a decision back", "Take it back", lambda record, asked, word: deciding.undo(

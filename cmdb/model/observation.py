@@ -159,7 +159,7 @@ class Decision:
     """A person's word about identity."""
 
     act: str
-    """same or different."""
+    """What is decided: same, different, retire ...; reconcile has the list."""
     records: tuple[RecordKey, ...]
     at: datetime
     received_at: datetime
@@ -169,3 +169,6 @@ class Decision:
 
 
 Statement = Observation | RunEvent | Decision
+
+FORMER_ACTS: Mapping[str, str] = {"restore": "reinstate"}
+"""Acts of decisions under the name that they had once: what was written so is read as the new."""

@@ -173,7 +173,10 @@ class Ledger(Protocol):
         ...
 
     def decisions(self) -> tuple[tuple[int, Decision], ...]:
-        """Every word of people with its number, oldest first."""
+        """Every word of people with its number, oldest first.
+
+        The same object until one is added.
+        """
         ...
 
     def add_run(self, event: RunEvent) -> None:

@@ -59,7 +59,7 @@ class UndoParams:
 
 @dataclass(frozen=True)
 class LifeParams:
-    """An asset that a person retires, or restores."""
+    """An asset that a person retires, or reinstates."""
 
     ref: str
     note: str = ""
@@ -183,12 +183,12 @@ def _retire(context: Context, params: LifeParams) -> Decided:
 
 
 def _reinstate(context: Context, params: LifeParams) -> Decided:
-    from reconcile.deciding import restore
+    from reconcile.deciding import reinstate
 
     return decide(
         context,
         params.note,
-        lambda record, word: restore(record, params.ref, word),
+        lambda record, word: reinstate(record, params.ref, word),
         dry_run=params.dry_run,
     )
 

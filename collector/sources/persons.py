@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cmdb.model.declare import SOURCE_KINDS
-from cmdb.model.observation import Decision, Json, RecordKey
+from cmdb.model.observation import FORMER_ACTS, Decision, Json, RecordKey
 from collector.sources import fields
 from collector.sources.fields import BadLine
 
@@ -39,7 +39,7 @@ ACTS: Mapping[str, Act] = {
     "exclude": Act(1, MOST_RECORDS, ("source",), instead="source"),
     "include": Act(1, MOST_RECORDS, ("source",), instead="source"),
     "retire": Act(1, MOST_RECORDS),
-    "restore": Act(1, MOST_RECORDS),
+    "reinstate": Act(1, MOST_RECORDS),
     "distrust": Act(0, 0, ("key", "value"), ("key", "value")),
     "trust": Act(0, 0, ("key", "value"), ("key", "value")),
     "crowded": Act(0, 0, ("n",), ("n",)),
@@ -57,6 +57,7 @@ def read(line: fields.Object, received_at: datetime) -> Decision:
     if unknown:
         raise BadLine(f"unknown field {unknown[0]!r}")
     act = line.get("act")
+    act = FORMER_ACTS.get(act, act) if isinstance(act, str) else act
     form = ACTS.get(act) if isinstance(act, str) else None
     if form is None:
         raise BadLine(f"act is {act!r}; it must be one of {', '.join(ACTS)}")

@@ -257,6 +257,34 @@ def test_runs_and_decisions_are_kept(record: Record, reader: Record) -> None:
     assert reader.ledger.count() == 0
 
 
+def test_decisions_are_read_once_until_one_is_added(record: Record, reader: Record) -> None:
+    def decide(by: str) -> None:
+        record.ledger.add_decision(Decision("same", (key("a"), key("b")), T0, T0, by=by))
+
+    def by(told: Record) -> list[str]:
+        return [decision.by for _, decision in told.ledger.decisions()]
+
+    with record.transaction(T0):
+        decide("ann")
+    assert by(record) == by(reader) == ["ann"]
+    assert record.ledger.decisions() is record.ledger.decisions()
+    with record.transaction(T0):
+        decide("bob")
+        assert by(record) == ["ann", "bob"]
+    # Another connection learns of it, and keeps to one moment while it reads.
+    with reader.snapshot():
+        assert by(reader) == ["ann", "bob"]
+        with record.transaction(T0):
+            decide("cid")
+        assert by(reader) == ["ann", "bob"]
+    assert by(record) == by(reader) == ["ann", "bob", "cid"]
+    with pytest.raises(RuntimeError), record.transaction(T0):
+        decide("dan")
+        assert len(by(record)) == 4
+        raise RuntimeError
+    assert by(record) == ["ann", "bob", "cid"]
+
+
 def test_what_could_not_be_read_is_kept_once_newest_first(record: Record) -> None:
     with record.transaction(T0):
         for sequence in (3, 9, 9):

@@ -61,6 +61,8 @@ class SqliteLedger:
         self._sections = Sections(
             Shared(connection, path, tx, self._records, self._programs, bodies)
         )
+        self._decided: tuple[int, tuple[tuple[int, Decision], ...]] | None = None
+        """All decisions, and the state of the file in which they were read."""
 
     # Records
 
@@ -244,11 +246,16 @@ class SqliteLedger:
         """See the port."""
         with translated(self._path):
             self._runs.decide(decision)
+            self._decided = None
 
     def decisions(self) -> tuple[tuple[int, Decision], ...]:
         """See the port."""
         with translated(self._path):
-            return self._runs.decisions()
+            # Changes when another connection has written: there it may have been a decision.
+            version = self._db.execute("PRAGMA data_version").fetchone()[0]
+            if self._decided is None or self._decided[0] != version:
+                self._decided = version, self._runs.decisions()
+            return self._decided[1]
 
     def set_aside(self, sequence: int, origin: str, reason: str, body: bytes) -> None:
         """See the port."""
@@ -336,6 +343,7 @@ class SqliteLedger:
         self._names.forget()
         self._programs.forget()
         self._identifiers.forget()
+        self._decided = None
 
 
 def _chunks(ids: Sequence[RecordId], size: int = 500) -> Iterator[Sequence[RecordId]]:

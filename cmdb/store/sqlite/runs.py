@@ -6,11 +6,13 @@ import json
 import sqlite3
 from datetime import datetime
 
-from cmdb.model.observation import Decision, Json, RecordKey, RunEvent, Source
+from cmdb.model.observation import FORMER_ACTS, Decision, Json, RecordKey, RunEvent, Source
 from cmdb.store.port import RunRow
 from cmdb.store.sqlite import codec
 from cmdb.store.sqlite.names import Names
 from cmdb.store.sqlite.transaction import Transaction
+
+_FORMERLY = {now: before for before, now in FORMER_ACTS.items()}
 
 
 class Runs:
@@ -71,8 +73,14 @@ class Runs:
         )
         self._db.execute(
             "INSERT INTO decision (act, body, at, tx) SELECT ?1, ?2, ?3, ?4 WHERE NOT EXISTS"
-            " (SELECT 1 FROM decision WHERE act=?1 AND body=?2 AND at=?3)",
-            (decision.act, body.decode(), codec.to_micros(decision.at), self._tx.id),
+            " (SELECT 1 FROM decision WHERE act IN (?1, ?5) AND body=?2 AND at=?3)",
+            (
+                decision.act,
+                body.decode(),
+                codec.to_micros(decision.at),
+                self._tx.id,
+                _FORMERLY.get(decision.act),
+            ),
         )
 
     def decisions(self) -> tuple[tuple[int, Decision], ...]:
@@ -100,5 +108,11 @@ def decision_row(act: str, body: str, at: int) -> Decision:
     when = codec.from_micros(at)
     records = tuple(RecordKey(Source(k, i), scope, key) for k, i, scope, key in told["records"])
     return Decision(
-        act, records, when, when, told.get("by", ""), told.get("note", ""), told.get("extra", {})
+        FORMER_ACTS.get(act, act),
+        records,
+        when,
+        when,
+        told.get("by", ""),
+        told.get("note", ""),
+        told.get("extra", {}),
     )

@@ -22,7 +22,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "exclude": {"extra": {"source": "agent/a"}},
     "include": {"records": [ONE]},
     "retire": {"records": [ONE]},
-    "restore": {"records": [ONE]},
+    "reinstate": {"records": [ONE]},
     "distrust": {"extra": {"key": "mac", "value": "005056aa0001"}},
     "trust": {"extra": {"key": "system_serial", "value": "X1"}},
     "crowded": {"extra": {"n": "40"}},
@@ -51,6 +51,7 @@ def test_a_line_reads_as_it_was_written(act: str) -> None:
 def test_an_older_line_is_read_as_ever() -> None:
     key = RecordKey(Source("agent", "a"), "hq", "k1")
     assert read(act="same", records=[ONE, TWO]).records[0] == key
+    assert read(act="restore", records=[ONE]) == read(act="reinstate", records=[ONE])
 
 
 @pytest.mark.parametrize(
