@@ -28,6 +28,7 @@ from collector.deciding import Deciding
 from collector.door_client import Door
 from collector.failures import FAILURES
 from collector.home import Home
+from collector.moments import open_past
 from collector.names import ALL_ADDRESSES, reachable_names
 from collector.operation import Context
 from collector.operations import OPERATIONS
@@ -190,6 +191,7 @@ def serve(
             clock=utc_now,
             claims=attributes,
             reasons=api_claims.reasons,
+            past=open_past,
             sources=process.sources,
             observers=process.observers(),
             alerts=process.alerts(),

@@ -76,11 +76,22 @@ def at_moment(context: Context, asked: Asked) -> Iterator[Then]:
     if not asked.as_of and not asked.known_at:
         yield Then(context.record, context.now, None)
         return
+    with open_past(context.record, asked.as_of or "", asked.known_at or "", context.now) as then:
+        yield then
+
+
+@contextmanager
+def open_past(record: Record, as_of: str, known_at: str, now: datetime) -> Iterator[Then]:
+    """The record as of a moment; an empty text names none.
+
+    Raises:
+        BadMoment: One of them is no time.
+    """
     from reconcile.past_record import as_record, opened
 
-    as_of = instant(asked.as_of, context.now) if asked.as_of else None
-    known_at = instant(asked.known_at, context.now) if asked.known_at else None
-    with opened(context.record, as_of, known_at, context.now) as past:
+    so_at = instant(as_of, now) if as_of else None
+    believed_at = instant(known_at, now) if known_at else None
+    with opened(record, so_at, believed_at, now) as past:
         clock = past.past.clock
-        note = past_note(past.past.moment, context.record.history.marks(), clock)
+        note = past_note(past.past.moment, record.history.marks(), clock)
         yield Then(as_record(past), clock, note, past)

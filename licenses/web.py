@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from threading import Lock
 from typing import Annotated
@@ -18,10 +18,12 @@ from starlette.responses import RedirectResponse, Response
 
 from cmdb.people import Identity
 from cmdb.people.roles import LICENCE_MANAGER
-from cmdb.query.table import Cell, csv_lines, workbook
+from cmdb.query.table import Cell
 from cmdb.store.port import Clock, Record
+from cmdb.web.download import table_response
 from cmdb.web.problem import Problem, Refused
 from cmdb.web.shell import Nav, Panel, Shell, Subject
+from cmdb.web.then import Seen
 from licenses.catalogue.load import Catalogue, load
 from licenses.entitlements import MOST_BYTES, Reading, read_csv
 from licenses.errors import CatalogueError, UnknownProduct, UnreadableFile
@@ -36,7 +38,6 @@ Text = Annotated[str, Form(max_length=1024)]
 Upload = Annotated[UploadFile | None, File()]
 
 _FOLDER = Path(__file__).parent / "templates"
-_XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _LISTED_MOST = 500
 _PROBLEMS_MOST = 50
 _PANEL_MOST = 6
@@ -86,17 +87,18 @@ class PositionPages:
     def one(self, request: Request, product: str) -> Response:
         """One position with its proof; another name of the product leads to its own."""
         who = self._shell.enter(request)
-        with self._shell.services.reading() as record:
-            at = self._shell.services.at(record)
-            found = self._named(record, product, at)
+        with self._shell.reading(request) as seen:
+            found = self._named(seen, product)
         if found.product != product:
-            return RedirectResponse(f"/positions/{quote(found.product, safe='')}", status_code=303)
+            where = f"/positions/{quote(found.product, safe='')}{seen.when.query}"
+            return RedirectResponse(where, status_code=303)
         metric = METRIC_BY_NAME.get(found.metric)
         return self._shell.page(
             request,
             "position.html",
             who=who,
-            now=at,
+            now=seen.at,
+            when=seen.noted(found.past),
             title=found.product,
             position=found,
             metric=metric.summary if metric else "",
@@ -108,18 +110,17 @@ class PositionPages:
         """The list as CSV or XLSX; with `product` in the query the proof of that position."""
         self._shell.enter(request)
         product = request.query_params.get("product", "")
-        with self._shell.services.reading() as record:
-            at = self._shell.services.at(record)
+        with self._shell.reading(request) as seen:
             if product:
-                chosen = self._named(record, product, at)
-                return _file(kind, "position", PROOF_HEADER, _proof_rows(chosen))
-            shown = _chosen(self._all(record, at), request)
-        return _file(kind, "positions", HEADER, map(_row, shown))
+                chosen = self._named(seen, product)
+                return table_response(kind, "position", PROOF_HEADER, _proof_rows(chosen))
+            shown = _chosen(self._all(seen), request)
+        return table_response(kind, "positions", HEADER, map(_row, shown))
 
     def sample(self, request: Request) -> Response:
         """A file of entitlements to begin with."""
         self._shell.enter(request)
-        return _file("csv", "entitlements-sample", SAMPLE[0], SAMPLE[1:])
+        return table_response("csv", "entitlements-sample", SAMPLE[0], SAMPLE[1:])
 
     def upload(self, request: Request, file: Upload = None, csrf: Text = "") -> Response:
         """Takes the good rows of a file and names the others."""
@@ -146,15 +147,15 @@ class PositionPages:
         message: str = "",
         taken: Taken | None = None,
     ) -> Response:
-        with self._shell.services.reading() as record:
-            at = self._shell.services.at(record)
-            every = self._all(record, at)
+        with self._shell.reading(request) as seen:
+            every = self._all(seen)
         asset = request.query_params.get("asset", "")
         return self._shell.page(
             request,
             "positions.html",
             who=who,
-            now=at,
+            now=seen.at,
+            when=seen.when,
             status=status,
             title="Licence positions",
             shown=_chosen(every, request),
@@ -163,26 +164,28 @@ class PositionPages:
             state=request.query_params.get("state", ""),
             asset=asset,
             asset_name=_name_of(every, asset),
-            keeps=who.may(LICENCE_MANAGER) and self._take is not None,
+            keeps=who.may(LICENCE_MANAGER) and self._take is not None and not seen.when.asked,
             message=message,
             taken=taken,
         )
 
-    def _all(self, record: Record, at: datetime) -> tuple[Position, ...]:
-        """All positions of this day; counted anew only when the view has changed since."""
-        catalogue = self._catalogue()
+    def _all(self, seen: Seen) -> tuple[Position, ...]:
+        """All positions of the day; today's are counted anew only when the view has changed."""
+        catalogue, record, at = self._catalogue(), seen.record, seen.at
+        if seen.when.asked:
+            return tuple(map(seen.told, positions(record, at, catalogue)))
         mark = (record.view.change_sequence(), at.date(), catalogue.version)
         with self._counting:
             if self._known is None or self._known[0] != mark:
                 self._known = (mark, positions(record, at, catalogue))
             return self._known[1]
 
-    def _named(self, record: Record, product: str, at: datetime) -> Position:
-        for each in self._all(record, at):
+    def _named(self, seen: Seen, product: str) -> Position:
+        for each in () if seen.when.asked else self._all(seen):
             if each.product == product:
                 return each
         try:
-            return position(record, product, at, self._catalogue())
+            return seen.told(position(seen.record, product, seen.at, self._catalogue()))
         except UnknownProduct as error:
             raise Refused(Problem(404, f"{str(error)[:1].upper()}{str(error)[1:]}.")) from error
 
@@ -270,14 +273,3 @@ def _proof_rows(each: Position) -> Iterator[tuple[Cell, ...]]:
     for right in each.owned_by:
         yield (each.product, "owned", right.entitlement, right.name, right.quantity, None,
                right.contract, right.start, right.end, right.counts)  # fmt: skip
-
-
-def _file(kind: str, name: str, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Response:
-    headers = {"content-disposition": f'attachment; filename="{name}.{kind}"'}
-    if kind == "csv":
-        body = "".join(csv_lines(header, rows)).encode()
-        return Response(body, media_type="text/csv; charset=utf-8", headers=headers)
-    if kind == "xlsx":
-        body = workbook(name.capitalize(), header, rows)
-        return Response(body, media_type=_XLSX_TYPE, headers=headers)
-    raise Refused(Problem(404, f"There is no table of kind {kind!r}; there are csv and xlsx."))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
 from cmdb.model.observation import Json
+from cmdb.query.assets import asset_name, asset_page
 from cmdb.query.models import AssetPage
-from cmdb.store.port import Installed
+from cmdb.query.past import Reading
+from cmdb.store.port import Installed, UnknownAsset
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class AssetDifferences:
     first: datetime
     second: datetime
     differences: tuple[Difference, ...]
+    notes: tuple[str, ...] = ()
+    """What of the two moments is not whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,42 @@ class Shown:
 
     page: AssetPage | None = None
     programs: tuple[Installed, ...] = ()
+
+
+def compared(
+    ref: str, first: AbstractContextManager[Reading], second: AbstractContextManager[Reading]
+) -> AssetDifferences:
+    """One asset at two moments, the second of which is asked for its id.
+
+    Raises:
+        UnknownAsset: It was known at neither.
+    """
+    # By id: its name may be what differs.
+    meant, name = ref, ref
+    shown: list[Shown] = []
+    clocks: list[datetime] = []
+    notes: list[str] = []
+    missing: list[UnknownAsset] = []
+    for opening in (second, first):
+        with opening as then:
+            clocks.append(then.clock)
+            notes += then.note.notes if then.note else ()
+            try:
+                page = asset_page(then.record, meant, then.claims, then.clock)
+            except UnknownAsset as error:
+                missing.append(error)
+                shown.append(Shown())
+                continue
+            row = then.record.view.find(meant)
+            if meant == ref:
+                meant, name = asset_name(row.id), row.name
+            shown.append(Shown(page, tuple(then.record.view.installed(row.id))))
+    if len(missing) == len(shown):
+        raise missing[0]
+    told = differences(shown[1], shown[0])
+    return AssetDifferences(
+        meant, name, clocks[1], clocks[0], told, tuple(dict.fromkeys(notes[::-1]))
+    )
 
 
 def differences(before: Shown, after: Shown) -> tuple[Difference, ...]:

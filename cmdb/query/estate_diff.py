@@ -7,9 +7,10 @@ number or two for each asset and value that differs, and nothing of what changed
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import cast
 
 from cmdb.model.observation import Json
@@ -44,6 +45,33 @@ class ChangedCount:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangedAsset:
+    """An asset that has other values."""
+
+    asset: str
+    name: str
+    cls: str
+    what: tuple[str, ...]
+    """Attributes, or class, state, programs, parts."""
+
+
+CAME_OR_WENT = ("created", "gone", "joined")
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """What is told of all that is different; empty: everything."""
+
+    cls: str = ""
+    what: str = ""
+    """created, gone, joined, or what of an asset is different: an attribute, class, state ..."""
+
+    def takes(self, kind: str) -> bool:
+        """Whether this kind of difference is told."""
+        return not self.what or self.what == kind
+
+
+@dataclass(frozen=True, slots=True)
 class EstateDifferences:
     """What became different, by when it was learned."""
 
@@ -58,26 +86,41 @@ class EstateDifferences:
     joined: tuple[NamedAsset, ...]
     changed: tuple[ChangedCount, ...]
     """Most first."""
+    changed_assets: tuple[ChangedAsset, ...]
     truncated: bool
-    """Whether more came or went than are named."""
+    """Whether more came, went or changed than are named."""
     notes: tuple[str, ...] = ()
 
 
-def estate_differences(record: Record, first: datetime, second: datetime) -> EstateDifferences:
-    """What became different after one time and up to another; of one moment of the record."""
+def estate_differences(
+    record: Record,
+    first: datetime,
+    second: datetime,
+    only: Only = Only(),
+    most: int = LISTED_MOST,
+) -> EstateDifferences:
+    """What became different after one time and up to another; of one moment of the record.
+
+    Args:
+        record: The store.
+        first: What was learned later is told.
+        second: What was learned later is not.
+        only: What is told of it.
+        most: How many assets of each kind are named.
+    """
     told = _Told()
     for change in record.history.feed(first, second):
         told.take(change)
-    created = sorted(told.created - told.left.keys())
-    gone = sorted(a for a, into in told.left.items() if into is None and a not in told.created)
-    joined = sorted(a for a, into in told.left.items() if into and a not in told.created)
-    classes = _Classes(record, told)
-    counts: Counter[tuple[str, str]] = Counter()
-    changed: set[AssetId] = set()
-    for asset, what in told.differing():
-        if asset not in told.created and asset not in told.left:
-            counts[classes.of(asset), what] += 1
-            changed.add(asset)
+    classes = _Classes(record, told, most)
+    came_or_went = {
+        kind: [asset for asset in found if only.takes(kind) and classes.among(asset, only)]
+        for kind, found in told.came_or_went().items()
+    }
+    changed = _changed(told, classes, only)
+    counts = Counter(
+        (classes.of(asset), what) for asset, found in changed.items() for what in found
+    )
+    created, gone, joined = came_or_went.values()
     return EstateDifferences(
         first,
         second,
@@ -92,9 +135,20 @@ def estate_differences(record: Record, first: datetime, second: datetime) -> Est
             ChangedCount(cls, what, count)
             for (cls, what), count in sorted(counts.items(), key=lambda row: (-row[1], row[0]))
         ),
-        max(len(created), len(gone), len(joined)) > LISTED_MOST,
+        classes.altered(changed),
+        max(map(len, (created, gone, joined, changed))) > most,
         _notes(record.history.marks(), first),
     )
+
+
+def _changed(told: _Told, classes: _Classes, only: Only) -> dict[AssetId, list[str]]:
+    """Assets that were there before and after, and what of them is different."""
+    found: dict[AssetId, list[str]] = {}
+    for asset, what in sorted(told.differing()):
+        stayed = asset not in told.created and asset not in told.left
+        if stayed and only.takes(what) and classes.among(asset, only):
+            found.setdefault(asset, []).append(what)
+    return found
 
 
 @dataclass
@@ -148,6 +202,15 @@ class _Told:
             if f"{word}_added" in detail or f"{word}_removed" in detail:
                 self.counted.add((asset, word))
 
+    def came_or_went(self) -> dict[str, list[AssetId]]:
+        """Assets that were created, are gone, or were joined with another."""
+        left = sorted(each for each in self.left.items() if each[0] not in self.created)
+        return {
+            "created": sorted(self.created - self.left.keys()),
+            "gone": [asset for asset, into in left if into is None],
+            "joined": [asset for asset, into in left if into is not None],
+        }
+
     def differing(self) -> Iterable[tuple[AssetId, str]]:
         """Assets and what of them is not as it was."""
         return [*self.values, *self.counted]
@@ -156,9 +219,10 @@ class _Told:
 class _Classes:
     """Names and classes of assets as they are now, or were last."""
 
-    def __init__(self, record: Record, told: _Told) -> None:
+    def __init__(self, record: Record, told: _Told, most: int) -> None:
         self._view = record.view
         self._told = told
+        self._most = most
         self._known: dict[AssetId, str] = {}
 
     def of(self, asset: AssetId) -> str:
@@ -168,10 +232,23 @@ class _Classes:
             self._known[asset] = row.cls if row else self._told.classes.get(asset, "")
         return self._known[asset]
 
+    def among(self, asset: AssetId, only: Only) -> bool:
+        """Whether assets of its class are told of."""
+        return not only.cls or self.of(asset) == only.cls
+
+    def altered(self, changed: Mapping[AssetId, Sequence[str]]) -> tuple[ChangedAsset, ...]:
+        """The first of these, with what is different."""
+        found = []
+        for asset, what in islice(changed.items(), self._most):
+            row = self._view.asset(asset)
+            name = row.name if row else ""
+            found.append(ChangedAsset(asset_name(asset), name, self.of(asset), tuple(what)))
+        return tuple(found)
+
     def named(self, assets: Iterable[AssetId]) -> tuple[NamedAsset, ...]:
         """The first of these, with their names."""
         found = []
-        for asset in list(assets)[:LISTED_MOST]:
+        for asset in islice(assets, self._most):
             row = self._view.asset(asset)
             into = self._told.left.get(asset)
             found.append(

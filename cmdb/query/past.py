@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from cmdb.query.encode import instant
 from cmdb.store.history import Marks, Moment
+from cmdb.store.port import AssetId, Record
+
+if TYPE_CHECKING:
+    from cmdb.query.models import AttributeView
+
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +33,33 @@ class PastNote:
     def also(self, note: str) -> PastNote:
         """With one more note."""
         return replace(self, notes=(*self.notes, note))
+
+
+class Reading(Protocol):
+    """The record as of a moment, or as it is, with what is needed to answer from it."""
+
+    @property
+    def record(self) -> Record:
+        """It answers as of the moment."""
+        ...
+
+    @property
+    def clock(self) -> datetime:
+        """The time that answers are about."""
+        ...
+
+    @property
+    def note(self) -> PastNote | None:
+        """What answers say of the moment; None: it is the present."""
+        ...
+
+    def claims(self, asset: AssetId) -> Sequence[AttributeView]:
+        """Winning claims of an asset."""
+        ...
+
+    def told(self, answer: _Answer) -> _Answer:
+        """An answer with the names of the moment, saying of which it is."""
+        ...
 
 
 def past_note(moment: Moment, marks: Marks, clock: datetime) -> PastNote:
@@ -49,7 +84,7 @@ def _cut(marks: Marks, clock: datetime) -> tuple[str, ...]:
     if marks.words_from is not None and clock < marks.words_from:
         notes.append(
             f"this part of the past was compacted: before {instant(marks.words_from)} one word a"
-            " month is kept of what each source said"
+            " month is kept of what each source said, so that values in between may be older ones"
         )
     if marks.feed_from is not None and clock < marks.feed_from:
         notes.append(f"the change feed begins at {instant(marks.feed_from)}")

@@ -12,9 +12,11 @@ from starlette.responses import RedirectResponse, Response
 from cmdb.model.observation import Json
 from cmdb.query import assets as ask
 from cmdb.query.models import AssetPage
-from cmdb.store.port import UnknownAsset
+from cmdb.query.steps import Steps, steps
+from cmdb.store.port import AssetId, UnknownAsset
 from cmdb.web.evidence import evidence_lines
 from cmdb.web.shell import Shell, Subject
+from cmdb.web.then import Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,13 @@ class OneAsset:
         """One asset; another of its names leads to its id."""
         who = self._shell.enter(request)
         services = self._shell.services
-        with services.reading() as record:
-            at = services.at(record)
-            page = ask.asset_page(record, ref, lambda asset: services.claims(record, asset, at), at)
-            installed = ask.programs(record, page.asset.asset)
+        with self._shell.reading(request) as seen:
+            own = ask.asset_page(seen.record, ref, seen.reading.claims, seen.at)
+            page = seen.told(own)
+            installed = ask.programs(seen.record, own.asset.asset)
+            row = seen.record.view.find(own.asset.asset)
         if page.asset.asset != ref:
-            return RedirectResponse(f"/assets/{page.asset.asset}", status_code=303)
+            return RedirectResponse(f"/assets/{page.asset.asset}{seen.when.query}", status_code=303)
         tabs = _tabs(page)
         asked = request.query_params.get("tab", "")
         tab = asked if asked in {each.key for each in tabs} else tabs[0].key
@@ -87,7 +90,9 @@ class OneAsset:
             request,
             "asset.html",
             who=who,
-            now=at,
+            now=seen.at,
+            when=seen.noted(page.past),
+            steps=self._steps(row.parent or row.id, seen),
             title=page.asset.name,
             page=page,
             asset=page.asset,
@@ -101,8 +106,13 @@ class OneAsset:
             history=page.history,
             links=self._shell.asset_links,
             evidence=[evidence_lines(each.evidence) for each in page.records],
-            explains=services.reasons is not None,
+            explains=services.reasons is not None and not seen.when.asked,
         )
+
+    def _steps(self, asset: AssetId, seen: Seen) -> Steps:
+        """The changes around the moment that is shown, out of the record as it is."""
+        with self._shell.services.reading() as record:
+            return steps(record, asset, seen.at if seen.when.asked else None)
 
     def why(self, request: Request, ref: str, name: str) -> Response:
         """Every claim about one attribute, as a part of the page."""
@@ -123,13 +133,15 @@ class OneAsset:
         who = self._shell.enter(request)
         text = request.query_params.get("q", "")[:200]
         after = request.query_params.get("after")
-        with self._shell.services.reading() as record:
-            row = record.view.find(ref)
-            installed = ask.programs(record, ref, text, after)
+        with self._shell.reading(request) as seen:
+            row = seen.record.view.find(ref)
+            installed = seen.told(ask.programs(seen.record, ref, text, after))
         return self._shell.page(
             request,
             "programs.html",
             who=who,
+            now=seen.at,
+            when=seen.when,
             title="Programs",
             ref=ask.asset_name(row.id),
             installed=installed,
@@ -140,11 +152,17 @@ class OneAsset:
         """Older changes, as a part of the page."""
         who = self._shell.enter(request)
         before = request.query_params.get("before", "")
-        with self._shell.services.reading() as record:
-            at = self._shell.services.at(record)
-            found = ask.history(record, ref, int(before) if before.isdecimal() else None)
+        with self._shell.reading(request) as seen:
+            found = ask.history(seen.record, ref, int(before) if before.isdecimal() else None)
         return self._shell.page(
-            request, "history.html", who=who, now=at, title="History", ref=ref, history=found
+            request,
+            "history.html",
+            who=who,
+            now=seen.at,
+            when=seen.when,
+            title="History",
+            ref=ref,
+            history=found,
         )
 
 

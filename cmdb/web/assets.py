@@ -12,14 +12,15 @@ from cmdb.model.classes import CLASSES
 from cmdb.model.declare import SOURCE_KINDS
 from cmdb.query.assets import list_assets
 from cmdb.query.models import AssetLine
-from cmdb.query.table import Cell, csv_lines, workbook
-from cmdb.store.port import Record, Search
+from cmdb.query.table import Cell
+from cmdb.store.port import Search
+from cmdb.web.download import table_response
 from cmdb.web.shell import Nav, Shell, Subject
+from cmdb.web.then import Seen
 
 STATES = ("present", "missing", "retired")
 PAGE_SIZE = 50
 _EXPORT_PAGE = 500
-_XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +76,17 @@ class AssetsPage:
     def show(self, request: Request) -> Response:
         """One page of the list."""
         who = self._shell.enter(request)
-        services = self._shell.services
         asked = dict(request.query_params)
         search = search_of(asked, PAGE_SIZE)
-        with services.reading() as record:
-            found = list_assets(record.view, search)
-            at = services.at(record)
+        with self._shell.reading(request) as seen:
+            found = seen.told(list_assets(seen.record.view, search))
         filters = {name: held for name, held in asked.items() if name != "after"}
         return self._shell.page(
             request,
             "assets.html",
             who=who,
-            now=at,
+            now=seen.at,
+            when=seen.noted(found.past),
             title="Assets",
             found=found,
             search=search,
@@ -100,20 +100,12 @@ class AssetsPage:
             kinds=SOURCE_KINDS,
         )
 
-    def csv(self, request: Request) -> Response:
-        """All that the search finds, as CSV."""
+    def table(self, request: Request, kind: str) -> Response:
+        """All that the search finds, as CSV or XLSX."""
         self._shell.enter(request)
-        with self._shell.services.reading() as record:
-            text = "".join(csv_lines(EXPORT_HEADER, _rows(record, dict(request.query_params))))
-        return _download(text.encode(), "text/csv; charset=utf-8", "assets.csv")
-
-    def xlsx(self, request: Request) -> Response:
-        """All that the search finds, as a workbook."""
-        self._shell.enter(request)
-        with self._shell.services.reading() as record:
-            rows = _rows(record, dict(request.query_params))
-            body = workbook("Assets", EXPORT_HEADER, rows)
-        return _download(body, _XLSX_TYPE, "assets.xlsx")
+        with self._shell.reading(request) as seen:
+            rows = _rows(seen, dict(request.query_params))
+            return table_response(kind, "assets", EXPORT_HEADER, rows)
 
 
 def search_of(asked: Mapping[str, str], limit: int) -> Search:
@@ -134,15 +126,14 @@ def subject(shell: Shell) -> Subject:
     """The pages and their entry in the menu."""
     pages, router = AssetsPage(shell), APIRouter()
     router.add_api_route("/assets", pages.show, methods=["GET"], response_model=None)
-    router.add_api_route("/assets.csv", pages.csv, methods=["GET"], response_model=None)
-    router.add_api_route("/assets.xlsx", pages.xlsx, methods=["GET"], response_model=None)
+    router.add_api_route("/assets.{kind}", pages.table, methods=["GET"], response_model=None)
     return Subject(router, (Nav("Assets", "/assets", "list", 20),))
 
 
-def _rows(record: Record, asked: Mapping[str, str]) -> Iterator[tuple[Cell, ...]]:
+def _rows(seen: Seen, asked: Mapping[str, str]) -> Iterator[tuple[Cell, ...]]:
     search = replace(search_of(asked, _EXPORT_PAGE), after=None)
     while True:
-        page = list_assets(record.view, search)
+        page = seen.told(list_assets(seen.record.view, search))
         yield from map(_row, page.assets)
         if page.cursor is None:
             return
@@ -162,8 +153,3 @@ def _row(line: AssetLine) -> tuple[Cell, ...]:
         line.first_seen,
         line.last_seen,
     )
-
-
-def _download(body: bytes, media_type: str, name: str) -> Response:
-    headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return Response(body, media_type=media_type, headers=headers)

@@ -6,7 +6,18 @@ from collections.abc import Callable, Iterable
 
 from fastapi import FastAPI
 
-from cmdb.web import account, admin, alerts, asset, assets, impact, observers, overview, sign_in
+from cmdb.web import (
+    account,
+    admin,
+    alerts,
+    asset,
+    assets,
+    compare,
+    impact,
+    observers,
+    overview,
+    sign_in,
+)
 from cmdb.web.problem import Translation, install_problems
 from cmdb.web.shell import Services, Shell, Subject, install
 
@@ -15,6 +26,7 @@ OWN: tuple[Callable[[Shell], Subject], ...] = (
     overview.subject,
     assets.subject,
     asset.subject,
+    compare.subject,
     impact.subject,
     alerts.subject,
     observers.subject,

@@ -75,6 +75,8 @@ def environment(folders: Iterable[Path], assets_version: str) -> Environment:
             "lasting": lambda passed: age_text(passed, "").replace("now", "a moment"),
             "data": data,
             "exact": exact,
+            "written": to_json,
+            "instants": instants,
             "state_label": state_label,
         }
     )
@@ -106,6 +108,11 @@ def age_text(passed: timedelta, suffix: str = " ago") -> str:
         if passed >= length:
             return f"{passed // length} {unit}{suffix}"
     return "now"
+
+
+def instants(text: str) -> str:
+    """A sentence with its instants as people read them."""
+    return _INSTANT.sub(lambda found: exact(datetime.fromisoformat(found[0])), text)
 
 
 def exact(at: datetime) -> str:

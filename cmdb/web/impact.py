@@ -46,19 +46,21 @@ class ImpactPage:
         """Picture and list."""
         who = self._shell.enter(request)
         also = [name for name in request.query_params.getlist("also") if name][:_TOGETHER_MOST]
-        with self._shell.services.reading() as record:
-            row = record.view.find(ref)
-            at = self._shell.services.at(record)
-            graph = self._graph_of(record.view)
-            answer = impact(record.view, [f"ci-{row.id}", *also], at, graph=graph)
+        with self._shell.reading(request) as seen:
+            view = seen.record.view
+            row = view.find(ref)
+            graph = None if seen.when.asked else self._graph_of(view)
+            answer = seen.told(impact(view, [f"ci-{row.id}", *also], seen.at, graph=graph))
         if ref != f"ci-{row.id}":
-            return RedirectResponse(f"/assets/ci-{row.id}/impact", status_code=303)
+            where = f"/assets/ci-{row.id}/impact{seen.when.query}"
+            return RedirectResponse(where, status_code=303)
         shown = answer.affected[:_LISTED_MOST]
         return self._shell.page(
             request,
             "impact.html",
             who=who,
-            now=at,
+            now=seen.at,
+            when=seen.noted(answer.past),
             title=f"Impact of {row.name}",
             answer=answer,
             first=answer.failing[0],

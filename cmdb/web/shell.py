@@ -6,14 +6,14 @@ knows none of them. Pages are drawn on the server; scripts only add comfort.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -27,6 +27,7 @@ from cmdb.query.overview import SourceView
 from cmdb.store.desk import Desk
 from cmdb.store.port import AssetId, Clock, Record
 from cmdb.web.problem import Problem, Refused
+from cmdb.web.then import NAMES, OpenPast, Present, Seen, When, asked_of, seen
 from cmdb.web.visit import Cookie, check_same_site, check_token
 
 if TYPE_CHECKING:
@@ -99,6 +100,8 @@ class Services:
     claims: Callable[[Record, AssetId, datetime], Sequence[AttributeView]] = _no_claims
     reasons: Callable[[Record, AssetId, str, datetime], Sequence[ClaimView]] | None = None
     """Every claim about one attribute, the winner first."""
+    past: OpenPast | None = None
+    """The record as of a moment."""
     sources: Callable[[Record], Iterable[SourceView]] = _no_sources
     observers: Observers | None = None
     alerts: Alerts | None = None
@@ -150,11 +153,26 @@ class Shell:
         secret = self.cookie.read(request)
         return self.services.directory.by_session(secret) if secret else None
 
+    @contextmanager
+    def reading(self, request: Request) -> Iterator[Seen]:
+        """The record at the moment that the address names, or as it is.
+
+        Raises:
+            Refused: That is no time, or what is looked for was not known then.
+        """
+        services = self.services
+        with services.reading() as record:
+            present = Present(record, services.at(record), services.claims)
+            when = When(*asked_of(request.query_params), back=_now(request))
+            with seen(present, services.past, when) as found:
+                yield found
+
     def page(self, request: Request, template: str, **context: object) -> HTMLResponse:
         """A page of the console, drawn with the shell's frame for whoever is visiting."""
         who = context.pop("who", None)
         status = context.pop("status", 200)
         now = context.pop("now", None) or self.services.clock()
+        when = context.pop("when", None) or When()
         shown = sorted(self.navs, key=lambda nav: nav.order)
         html = (
             self._templates()
@@ -165,6 +183,7 @@ class Shell:
                 who=who,
                 navs=[nav for nav in shown if isinstance(who, Identity) and who.may(nav.role)],
                 now=now,
+                when=when,
                 version=self.services.version,
                 **context,
             )
@@ -182,7 +201,13 @@ class Shell:
                 return Response(status_code=401, headers={"hx-redirect": where})
             return RedirectResponse(where, status_code=303)
         page = self.page(
-            request, "error.html", who=who, status=problem.status, problem=problem, title="Error"
+            request,
+            "error.html",
+            who=who,
+            status=problem.status,
+            problem=problem,
+            title="Error",
+            back=_now(request) if any(map(request.query_params.get, NAMES)) else "",
         )
         page.headers.update(dict(problem.headers))
         return page
@@ -198,6 +223,12 @@ class Shell:
         """Changes when a file in static/ does, so that browsers may keep what they have."""
         newest = max(file.stat().st_mtime_ns for file in (_HERE / "static").rglob("*"))
         return f"{newest:x}"[-8:]
+
+
+def _now(request: Request) -> str:
+    """The address of the same page, of the present."""
+    kept = [(name, text) for name, text in request.query_params.multi_items() if name not in NAMES]
+    return request.url.path + (f"?{urlencode(kept)}" if kept else "")
 
 
 def install(app: FastAPI, shell: Shell, subjects: Iterable[Subject]) -> None:

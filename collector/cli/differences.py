@@ -21,6 +21,11 @@ def diff(
     whole: Annotated[
         bool, typer.Option("--estate", help="All assets, by when it was learned; names no asset.")
     ] = False,
+    cls: Annotated[str, typer.Option("--class", help="With --estate: only this class.")] = "",
+    what: Annotated[
+        str,
+        typer.Option(help="With --estate: only created, gone, joined, or an attribute or state."),
+    ] = "",
     known_at: KnownAt = None,
     as_json: AsJson = False,
 ) -> None:
@@ -30,7 +35,7 @@ def diff(
         form = "--estate T1 [T2]" if whole else "ASSET T1 [T2]"
         fail(f"diff takes {form}, such as 2026-03-01 or '3 days ago'", USAGE)
     if whole:
-        _estate(context, words, as_json=as_json)
+        _estate(context, words, {"cls": cls, "what": what}, as_json=as_json)
         return
     ref, first, second = [*words, "now"][:3]
     params = {"ref": ref, "first": first, "second": second, "known_at": known_at}
@@ -53,10 +58,12 @@ def diff(
     )
 
 
-def _estate(context: typer.Context, words: list[str], *, as_json: bool) -> None:
+def _estate(
+    context: typer.Context, words: list[str], only: dict[str, str], *, as_json: bool
+) -> None:
     first, second = [*words, "now"][:2]
     with estate(context) as opened:
-        found = opened.call("estate.diff", {"first": first, "second": second})
+        found = opened.call("estate.diff", {"first": first, "second": second, **only})
     if as_json:
         show.print_json(found)
         return
@@ -76,8 +83,15 @@ def _estate(context: typer.Context, words: list[str], *, as_json: bool) -> None:
             ("class", "what", "assets #"),
             ((row["cls"], row["what"], row["assets"]) for row in found["changed"]),
         )
+        show.table(
+            ("asset", "class", "name", "what"),
+            (
+                (row["asset"], row["cls"], row["name"], ", ".join(row["what"]))
+                for row in found["changed_assets"]
+            ),
+        )
     if found["truncated"]:
-        typer.echo("more came or went than is listed")
+        typer.echo("more came, went or changed than is listed")
 
 
 def _side(value: object) -> object:

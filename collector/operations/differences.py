@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from cmdb.history import instant
-from cmdb.query.assets import asset_name, asset_page
-from cmdb.query.differences import AssetDifferences, Shown, differences
-from cmdb.query.estate_diff import EstateDifferences, estate_differences
-from cmdb.store.port import UnknownAsset
-from collector.moments import at_moment
+from cmdb.query.differences import AssetDifferences, compared
+from cmdb.query.estate_diff import EstateDifferences, Only, estate_differences
+from cmdb.query.past import Reading
+from collector.moments import open_past
 from collector.operation import Context, InputRefused, Operation
 
 
@@ -32,34 +32,17 @@ class EstateDiffParams:
     first: str
     """RFC 3339, a date, or '3 days ago'."""
     second: str = "now"
-
-
-@dataclass(frozen=True)
-class _Moment:
-    as_of: str | None
-    known_at: str | None
+    cls: str = ""
+    """Only assets of this class."""
+    what: str = ""
+    """Only created, gone, joined, or what of an asset is different: an attribute, state ..."""
 
 
 def _diff(context: Context, params: DiffParams) -> AssetDifferences:
-    # By id: its name may be what differs.
-    ref, name = params.ref, params.ref
-    shown, clocks, missing = [], [], []
-    for moment in (params.second, params.first):
-        with at_moment(context, _Moment(moment, params.known_at)) as then:
-            clocks.append(then.clock)
-            try:
-                page = asset_page(then.record, ref, then.claims, then.clock)
-            except UnknownAsset as error:
-                missing.append(error)
-                shown.append(Shown())
-                continue
-            row = then.record.view.find(ref)
-            if ref == params.ref:
-                ref, name = asset_name(row.id), row.name
-            shown.append(Shown(page, tuple(then.record.view.installed(row.id))))
-    if len(missing) == len(shown):
-        raise missing[0]
-    return AssetDifferences(ref, name, clocks[1], clocks[0], differences(shown[1], shown[0]))
+    def at(moment: str) -> AbstractContextManager[Reading]:
+        return open_past(context.record, moment, params.known_at or "", context.now)
+
+    return compared(params.ref, at(params.first), at(params.second))
 
 
 def _estate(context: Context, params: EstateDiffParams) -> EstateDifferences:
@@ -68,7 +51,7 @@ def _estate(context: Context, params: EstateDiffParams) -> EstateDifferences:
         raise InputRefused(
             f"{params.first!r} is later than {params.second!r}: name the earlier first"
         )
-    return estate_differences(context.record, first, second)
+    return estate_differences(context.record, first, second, Only(params.cls, params.what))
 
 
 OPERATIONS = (

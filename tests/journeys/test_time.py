@@ -55,6 +55,10 @@ def test_the_past_is_asked_for_on_two_axes(home: Estate, server: Server) -> None
         later = estate.json("diff", "--estate", "2026-03-02", "2026-03-09")
         assert later["created_total"] == 0
         assert later["changed"] == [{"cls": "Computer", "what": "owner", "assets": 1}]
+        owners = ("diff", "--estate", "2026-03-02", "2026-03-09", "--what", "owner")
+        found = estate.json(*owners, "--class", "Computer")["changed_assets"]
+        assert [(row["name"], row["what"]) for row in found] == [("pc-1", ["owner"])]
+        assert estate.json(*owners, "--class", "Printer")["changed_assets"] == []
         assert estate.run("diff", "--estate", "soon").returncode == 3
         assert estate.run("diff", "pc-1").returncode == 2
         assert estate.run("diff", "nobody", "2026-02-01").returncode == 4

@@ -23,6 +23,7 @@ from cmdb.people.roles import LICENCE_MANAGER
 from cmdb.store.sqlite.desk import open_desk
 from cmdb.web.console import install_console
 from cmdb.web.shell import Services
+from collector.moments import open_past
 from collector.sources.lines import parse
 from licenses.entitlements import read_csv
 from licenses.errors import CatalogueError
@@ -117,6 +118,7 @@ def site(
             reading=reading,
             clock=lambda: now,
             panels=(panel(lambda: now),),
+            past=open_past,
         )
         app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         install_console(app, services, (subject_with(take),))

@@ -81,7 +81,7 @@ function draw(container, graph) {
     cy.resize();
   }
   begin(cy);
-  cy.on("tap", "node", (event) => location.assign(`/assets/${encodeURIComponent(event.target.id())}`));
+  cy.on("tap", "node", (event) => location.assign(`/assets/${encodeURIComponent(event.target.id())}${document.getElementById("picture").dataset.query}`));
   return cy;
 }
 

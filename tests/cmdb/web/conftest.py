@@ -26,6 +26,7 @@ from cmdb.web.console import install_console
 from cmdb.web.guard import Guard, GuardRules
 from cmdb.web.shell import Observers, Services
 from collector.api_claims import reasons
+from collector.moments import open_past
 from reconcile.explain import attributes
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -117,6 +118,7 @@ def _services(console: Console, estate: Any) -> Services:
         clock=lambda: NOW,
         claims=attributes,
         reasons=reasons,
+        past=open_past,
         sources=lambda _: [source],
         alerts=Alerts(center, Courier(console.desk.alerts, send).try_channel, known),
         panels=(panel(center),),

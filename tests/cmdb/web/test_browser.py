@@ -34,6 +34,13 @@ PAGES = (
         )
     ),
     "/assets/ci-4/impact",
+    "/assets/ci-8?as_of=2026-11-22",
+    "/assets/ci-8?as_of=2026-11-22T12:00:00Z&known_at=2026-11-22T13:00:00Z&tab=programs",
+    "/assets/ci-4/impact?as_of=2026-11-22",
+    "/assets?as_of=2026-11-22",
+    "/assets/ci-8/compare?first=2026-11-22",
+    "/compare?first=2026-11-22",
+    "/compare?first=2026-11-20",
     "/alerts",
     "/alerts/1",
     "/observers",
