@@ -24,7 +24,7 @@ from cmdb.model.observation import (
     SectionKind,
 )
 from cmdb.model.programs import content_of
-from cmdb.store.port import Installed, Ledger, RecordId, StoredSection
+from cmdb.store.port import Installed, Ledger, RecordId, RecordRow, StoredSection
 from reconcile.authority import SOONEST_STALE
 from reconcile.sections import OVERLAID, Merged, encode, merge, withdrawn
 
@@ -93,9 +93,10 @@ class Hearing:
             merged = merge(kind, current, section, told.body, at, told.content)
             earlier = current is not None and at < current.observed_at
             if overtaken or (merged.late and (merged.changed or earlier)):
-                self._put_late(record, kind, merged.section, group)
+                self._put_late(before, kind, current, merged.section)
+                group.late.add(record)
             elif merged.changed:
-                self._put(record, kind, current, merged, group)
+                self._put_new(before, kind, current, merged, group)
                 changed.add(kind)
             else:
                 changed |= self._confirm_section(record, kind, at, group)
@@ -104,25 +105,6 @@ class Hearing:
         else:
             group.confirmed.add(record)
         return record
-
-    def _put(
-        self,
-        record: RecordId,
-        kind: SectionKind,
-        current: StoredSection | None,
-        merged: Merged,
-        group: Heard,
-    ) -> None:
-        if merged.overtaken is not None:
-            self._put_late(record, kind, merged.overtaken, group)
-        self._ledger.put_section(record, kind, merged.section)
-        self._note_programs(record, kind, current, merged.section.body, group)
-
-    def _put_late(
-        self, record: RecordId, kind: SectionKind, section: StoredSection, group: Heard
-    ) -> None:
-        self._ledger.put_late(record, kind, section)
-        group.late.add(record)
 
     def _whole(self, record: RecordId, word: _Word, current: StoredSection | None) -> _Word | None:
         """Programs as they are after changes; None where nothing here is what they changed.
@@ -136,6 +118,33 @@ class Hearing:
             if revised is not None:
                 return _Word(*revised)
         return None
+
+    def _put_late(
+        self,
+        record: RecordRow,
+        kind: SectionKind,
+        current: StoredSection | None,
+        section: StoredSection,
+    ) -> None:
+        if current is None:
+            self._ledger.put_section(record.id, kind, _ended(record, kind))
+        self._ledger.put_late(record.id, kind, section)
+
+    def _put_new(
+        self,
+        record: RecordRow,
+        kind: SectionKind,
+        current: StoredSection | None,
+        merged: Merged,
+        group: Heard,
+    ) -> None:
+        if merged.overtaken is not None:
+            self._ledger.put_late(record.id, kind, merged.overtaken)
+            group.late.add(record.id)
+        self._ledger.put_section(record.id, kind, merged.section)
+        if current is None and record.full_at is not None:
+            self._ledger.put_late(record.id, kind, _ended(record, kind))
+        self._note_programs(record.id, kind, current, merged.section.body, group)
 
     def _confirm_section(
         self, record: RecordId, kind: SectionKind, at: datetime, group: Heard
@@ -179,3 +188,13 @@ class Hearing:
     ) -> None:
         if kind is SectionKind.PROGRAMS and before is not None:
             group.programs[record] = self._ledger.difference(before.body, body)
+
+
+def _ended(record: RecordRow, kind: SectionKind) -> StoredSection:
+    """What the last whole report said of a section that was not known yet: nothing.
+
+    Without it an older word that comes late would stand at the time of that report.
+    """
+    section, body = withdrawn(kind)
+    assert record.full_at is not None
+    return merge(kind, None, section, body, record.full_at).section

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -111,19 +112,74 @@ def test_what_was_so_is_what_one_knows_who_was_told_no_later_word(data: st.DataO
         st.lists(reports(), min_size=2, max_size=8, unique_by=lambda line: line["observed_at"])
     )
     order = data.draw(st.permutations(history))
-    when = sorted({_at(line["observed_at"]) for line in history})
-    with tempfile.TemporaryDirectory() as folder:
-        record = open_record(Path(folder) / "all.db")
-        engine = Engine(record)
-        engine.tell(*({**line, "at": when[-1].isoformat()} for line in order))
-        for number, as_of in enumerate(when):
-            fresh = Engine(open_record(Path(folder) / f"{number}.db"))
-            heard = [line for line in history if _at(line["observed_at"]) <= as_of]
-            fresh.tell(*({**line, "at": as_of.isoformat()} for line in heard))
-            assert past_of(engine, as_of, None) == state_of(fresh.record), as_of
-            fresh.record.close()
-        record.close()
+    _hold_to_those_told_no_later_word(order)
 
 
 def _at(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
+
+
+@st.composite
+def sparse(draw: st.DrawFn) -> dict[str, Any]:
+    """A whole report that may leave a section out."""
+    at = draw(st.integers(0, 6))
+    attributes = {"system_serial": "S1", "name": "k1", "owner": f"owner-{at}"}
+    fields: dict[str, Any] = {"class": "Computer", "attributes": attributes}
+    if draw(st.booleans()):
+        fields["programs"] = [{"name": "bash", "version": str(at), "package_system": "deb"}]
+    return observation("agent", "k1", at, **fields)
+
+
+@_SETTINGS
+@given(st.data())
+def test_a_section_that_was_left_out_was_not_so(data: st.DataObject) -> None:
+    history = data.draw(
+        st.lists(sparse(), min_size=2, max_size=4, unique_by=lambda line: line["observed_at"])
+    )
+    order = data.draw(st.permutations(history).filter(_can_be_known))
+    _hold_to_those_told_no_later_word(order)
+
+
+def _can_be_known(order: list[dict[str, Any]]) -> bool:
+    """When a word was merely repeated is kept for its last time only, and so is its absence."""
+    for place, line in enumerate(order):
+        before = [other for other in order[:place] if "programs" not in other]
+        later = [other for other in before if other["observed_at"] > line["observed_at"]]
+        if "programs" in line and len(later) > 1:
+            return False
+    return True
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        # Told in this order: at which hour, and whether it told of programs.
+        [(1, False), (0, True)],
+        [(3, False), (0, True), (1, False)],
+        [(1, False), (2, True), (0, True), (3, False)],
+    ],
+    ids=["late", "late report without", "whole report before"],
+)
+def test_a_late_word_ends_with_the_next_whole_report(order: list[tuple[int, bool]]) -> None:
+    history = []
+    for at, programs in order:
+        attributes = {"system_serial": "S1", "name": "k1"}
+        fields: dict[str, Any] = {"class": "Computer", "attributes": attributes}
+        if programs:
+            fields["programs"] = [{"name": "bash", "version": str(at), "package_system": "deb"}]
+        history.append(observation("agent", "k1", at, **fields))
+    _hold_to_those_told_no_later_word(history)
+
+
+def _hold_to_those_told_no_later_word(order: list[dict[str, Any]]) -> None:
+    when = sorted({_at(line["observed_at"]) for line in order})
+    with tempfile.TemporaryDirectory() as folder:
+        engine = Engine(open_record(Path(folder) / "all.db"))
+        engine.tell(*({**line, "at": when[-1].isoformat()} for line in order))
+        for number, as_of in enumerate(when):
+            fresh = Engine(open_record(Path(folder) / f"{number}.db"))
+            heard = [line for line in order if _at(line["observed_at"]) <= as_of]
+            fresh.tell(*({**line, "at": as_of.isoformat()} for line in heard))
+            assert past_of(engine, as_of, None) == state_of(fresh.record), as_of
+            fresh.record.close()
+        engine.record.close()
