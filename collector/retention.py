@@ -16,7 +16,7 @@ from cmdb.store.history import Marks
 from cmdb.store.port import Record, RecordId
 from collector.operation import InputRefused
 
-WORDS, FEED, RUNS, SET = "words", "feed", "runs", "set"
+WORDS, VISITS, FEED, RUNS, SET = "words", "visits", "feed", "runs", "set"
 SHORTEST_DAYS = 30
 LONGEST_DAYS = 36_500
 _RECORDS_A_STEP = 200
@@ -28,7 +28,10 @@ class Policy:
     """For how many days the past is kept whole; None: for ever."""
 
     words_days: int | None = 400
-    """What sources said; of what is older one word a month stays."""
+    """What sources said; of what is older one word a month stays.
+
+    So do, of what identified records, the first and the last time in a month.
+    """
     feed_days: int | None = None
     """The change feed."""
     runs_days: int | None = 400
@@ -54,6 +57,8 @@ class Removed:
     """What goes, or would."""
 
     words: int = 0
+    visits: int = 0
+    """At most: those stay without which records would be about something else."""
     changes: int = 0
     runs: int = 0
 
@@ -83,8 +88,9 @@ def steps(record: Record, policy: Policy, now: datetime) -> Iterator[Step]:
     if policy.words_days is not None:
         before = instant(now - timedelta(days=policy.words_days))
         last = record.compaction.last_record()
-        for first in range(1, last + 1, _RECORDS_A_STEP):
-            yield Step(WORDS, before, first, min(first + _RECORDS_A_STEP - 1, last))
+        for act in (WORDS, VISITS):
+            for first in range(1, last + 1, _RECORDS_A_STEP):
+                yield Step(act, before, first, min(first + _RECORDS_A_STEP - 1, last))
     rows = removed(record, replace(policy, words_days=None), now)
     for act, days, count in (
         (FEED, policy.feed_days, rows.changes),
@@ -103,7 +109,7 @@ def removed(record: Record, policy: Policy, now: datetime) -> Removed:
         before = now - timedelta(days=policy.words_days)
         last = compaction.last_record()
         words = compaction.words(RecordId(1), last, before, dry_run=True)
-        found = replace(found, words=words)
+        found = replace(found, words=words, visits=_superfluous(record, last, before))
     if policy.feed_days is not None:
         before = now - timedelta(days=policy.feed_days)
         found = replace(found, changes=compaction.changes(before, None, dry_run=True))
@@ -116,14 +122,34 @@ def removed(record: Record, policy: Policy, now: datetime) -> Removed:
 def carry_out(record: Record, step: Step, at: datetime, sequence: int | None = None) -> int:
     """Does one step in a transaction of its own; says how many entries went.
 
+    Timelines are thinned in several: done again, the step finds nothing more to do.
+
     Raises:
         ValueError: It is no step.
     """
+    count = _thin(record, step, at) if step.act == VISITS else 0
     with record.transaction(at):
-        count = _done(record, step)
+        if step.act != VISITS:
+            count = _done(record, step)
         if sequence is not None:
             record.ledger.set_applied(sequence)
     return count
+
+
+def _superfluous(record: Record, last: RecordId, before: datetime) -> int:
+    from reconcile.thinning import superfluous
+
+    return sum(
+        superfluous(record, RecordId(first), RecordId(first + _RECORDS_A_STEP - 1), before)
+        for first in range(1, last + 1, _RECORDS_A_STEP)
+    )
+
+
+def _thin(record: Record, step: Step, at: datetime) -> int:
+    from reconcile.thinning import thin
+
+    before = datetime.fromisoformat(step.before)
+    return thin(record, RecordId(step.first), RecordId(step.last), before, at)
 
 
 def _done(record: Record, step: Step) -> int:

@@ -53,7 +53,8 @@ def run(
     gone = order["removed"]
     verb = "would go" if dry_run else "gone"
     typer.echo(
-        f"{verb}: {gone['words']} words, {gone['changes']} entries of the feed, {gone['runs']} runs"
+        f"{verb}: {gone['words']} words, up to {gone['visits']} visits of timelines,"
+        f" {gone['changes']} entries of the feed, {gone['runs']} runs"
     )
 
 
@@ -63,7 +64,7 @@ def _print(kept: dict[str, Any], *, as_json: bool) -> None:
         return
     rows = []
     for name, meaning in (
-        ("words", "what sources said; older: one word a month"),
+        ("words", "what sources said; older: one word a month, and two visits"),
         ("feed", "change feed"),
         ("runs", "runs of sources"),
     ):
