@@ -1,9 +1,9 @@
 """Which record has which release installed: tiles, and what they do not know yet.
 
-Records are indexed in blocks. The records of a block that is not full yet are read from their
-own sections; a block is written once the next one begins, and again when much of it changed. What
-changed since a block was written waits in the table `pend`, which names the version that became
-past: its patch tells what came and went.
+Records are indexed in blocks. A block is written once the next one begins, and again when much of
+it changed. What a record of a block that is not written said first, and what changed since a block
+was written, waits in the table `pend`: it names the version that became past, whose patch tells
+what came and went, or none, and then the record's section tells all.
 """
 
 from __future__ import annotations
@@ -24,7 +24,12 @@ BITS = BLOCK_BITS[Kind.PROGRAMS]
 _CHUNK = 500
 _SEAL_AFTER = 4 << BITS
 """Changes that wait for one block before it is written again."""
+FIRST, AGAIN = 0, -1
+"""Versions in `pend` that name no past: all that the section says is new, or may be other."""
+_REREAD_AFTER = 8 << BITS
+"""Changes that wait for the block that is not written before they are told as first words."""
 _SEALED = "programs_sealed"
+_EPOCH = "programs_epoch"
 _SECTION = SectionKind.PROGRAMS.value
 
 
@@ -48,13 +53,12 @@ class ProgramIndex:
         """
         self._newest = max(self._newest, record)
         block = record >> BITS
-        if block >= sealed(self._db):
-            return
-        if told:
-            self._db.execute("INSERT INTO pend (record, version) VALUES (?, ?)", (record, version))
-            self._counts()[block] += 1
-        else:
+        if block < sealed(self._db) and not (told and version):
             self._untold.add(block)
+            return
+        word = version if told or not version else AGAIN
+        self._db.execute("INSERT INTO pend (record, version) VALUES (?, ?)", (record, word))
+        self._counts()[block] += 1
 
     def settle(self) -> None:
         """Writes at most one block, and those that nothing tells the changes of."""
@@ -65,24 +69,43 @@ class ProgramIndex:
         if self._newest >> BITS > upto:
             self.seal(upto)
             return
-        if self._waiting:
-            block, count = self._waiting.most_common(1)[0]
-            if count > _SEAL_AFTER:
-                self.seal(block)
+        if not self._waiting:
+            return
+        if self._waiting[upto] > _REREAD_AFTER:
+            self.tell_open()
+        block, count = max(self._waiting.items(), key=lambda item: (item[0] < upto, item[1]))
+        if block < upto and count > _SEAL_AFTER:
+            self.seal(block)
 
     def seal(self, block: int) -> None:
         """Writes a block from the sections of its records."""
         first, last = block << BITS, (block + 1 << BITS) - 1
         owned = ((record, ids) for record, _, ids in sections(self._db, first, last))
         tiles.write_block(self._db, Kind.PROGRAMS, block, owned)
-        self._db.execute("DELETE FROM pend WHERE record BETWEEN ? AND ?", (first, last))
         self._db.execute(
             "INSERT OR REPLACE INTO meta VALUES (?, ?)",
             (_SEALED, str(max(sealed(self._db), block + 1))),
         )
+        self._forget_waiting(block)
+
+    def tell_open(self) -> None:
+        """Lets readers read the block that is not written anew, and what changed in it go."""
+        block = sealed(self._db)
+        self._forget_waiting(block)
         self._db.execute(
-            "INSERT OR REPLACE INTO meta VALUES ('programs_epoch', ?)", (str(epoch(self._db) + 1),)
+            f"INSERT INTO pend (record, version) SELECT r.id, {FIRST} FROM record r"
+            f" CROSS JOIN section s ON s.id = r.id * 16 + {_SECTION} WHERE r.id >= ?",
+            (block << BITS,),
         )
+        # Those were not changes.
+        self._counts()[block] = 0
+
+    def _forget_waiting(self, block: int) -> None:
+        first, last = block << BITS, (block + 1 << BITS) - 1
+        self._db.execute("DELETE FROM pend WHERE record BETWEEN ? AND ?", (first, last))
+        now = str(epoch(self._db) + 1)
+        for key in (_EPOCH, f"{_EPOCH}/{block}"):
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, now))
         self._counts().pop(block, None)
 
     def _counts(self) -> Counter[int]:
@@ -105,8 +128,14 @@ def sealed(db: sqlite3.Connection) -> int:
 
 
 def epoch(db: sqlite3.Connection) -> int:
-    """Grows whenever a block is written."""
-    return _meta(db, "programs_epoch")
+    """Grows whenever a block is written, or the open one told anew."""
+    return _meta(db, _EPOCH)
+
+
+def epochs(db: sqlite3.Connection) -> dict[int, int]:
+    """Of each block the epoch in which that was done last."""
+    rows = db.execute(f"SELECT key, value FROM meta WHERE key > '{_EPOCH}/' AND key < '{_EPOCH}0'")
+    return {int(key.partition("/")[2]): int(value) for key, value in rows}
 
 
 def _meta(db: sqlite3.Connection, key: str) -> int:

@@ -134,7 +134,13 @@ def _step_2(db: sqlite3.Connection) -> None:
     upgrade(db)
 
 
-MIGRATIONS: tuple[Migration, ...] = (_LEDGER + _VIEW, _step_2, _STRETCHES)
+def _step_4(db: sqlite3.Connection) -> None:
+    from cmdb.store.sqlite.upgrade_4 import upgrade
+
+    upgrade(db)
+
+
+MIGRATIONS: tuple[Migration, ...] = (_LEDGER + _VIEW, _step_2, _STRETCHES, _step_4)
 
 COLUMNS = (
     "name", "fqdn", "vendor", "model", "os_name", "os_version", "memory_bytes", "cpu_cores",

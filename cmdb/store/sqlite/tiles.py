@@ -1,15 +1,19 @@
 """An inverted index that is written in blocks: which owners have a key.
 
-A tile is one row for a block of owners and a page of keys. The owners of each key are ascending
-differences in byte planes, and zstd makes of them about one byte an entry. A block is written
-once, as a whole, from what the owners' own rows say; what changed since then waits elsewhere
-(programs.py, bonds.py), because a row for every change would be a random write each.
+A block of owners is a run of tiles in the order of keys, cut at about 4,096 entries and never
+inside a group: the releases of a title are one group, and a question about them reads one tile of
+each block. The owners of a key are ascending differences in byte planes, and zstd makes of
+them about one byte an entry. A block is written once, as a whole, from what the owners' own rows
+say; what changed since then waits elsewhere (programs.py, bonds.py), because a row for every
+change would be a random write each.
 """
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
@@ -18,21 +22,27 @@ from numpy.typing import NDArray
 from cmdb.store.sqlite import codec
 from cmdb.store.sqlite.packed import Ids
 
-KEYS = 16
-"""Keys of one tile."""
-
+Numbers = NDArray[np.int64]
 Pairs = tuple[Ids, Ids]
 """Owners and keys, side by side."""
 EMPTY: Pairs = (np.empty(0, np.uint32), np.empty(0, np.uint32))
+
+_ENTRIES = 4_096
+"""Of a tile, about; a larger group is a tile of its own."""
+_WIDTHS = (4, 4, 4)
+"""Bytes of what the head tells of a key: group, place in it, owners."""
+_HEAD_BYTES = 4
+_OFFSET_BITS = np.uint64(16)
+_CHUNK = 500
 
 
 class Kind(IntEnum):
     """What is indexed. The numbers are stored."""
 
     PROGRAMS = 1
-    """Releases, by record."""
+    """Releases, by record; a group is a title."""
     SOCKETS = 2
-    """Endpoints, by asset."""
+    """Endpoints, by asset; each is a group."""
 
 
 BLOCK_BITS = {Kind.PROGRAMS: 11, Kind.SOCKETS: 16}
@@ -51,73 +61,182 @@ def write_block(
         owned: Owners in ascending order, each with its keys.
     """
     db.execute("DELETE FROM tile WHERE kind=? AND block=?", (kind, block))
-    rows = _rows(owned, block << BLOCK_BITS[kind])
+    first = block << BLOCK_BITS[kind]
+    offsets, keys = [], []
+    for owner, found in owned:
+        offsets.append(np.full(len(found), owner - first, np.uint64))
+        keys.append(found)
+    if not any(map(len, keys)):
+        return
+    rows = _rows(_places(db, kind, np.concatenate(keys)), np.concatenate(offsets))
     db.executemany(
         "INSERT INTO tile VALUES (?, ?, ?, ?)", ((kind, block, page, body) for page, body in rows)
     )
 
 
-def _rows(owned: Iterable[tuple[int, Ids]], first: int) -> Iterator[tuple[int, bytes]]:
-    offsets, keys = [], []
-    for owner, found in owned:
-        offsets.append(np.full(len(found), owner - first, np.uint64))
-        keys.append(found.astype(np.uint64))
-    if not keys:
-        return
-    pairs = np.concatenate(keys) << np.uint64(16) | np.concatenate(offsets)
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Keys by their place in the order of the tiles."""
+
+    of: NDArray[np.uint64]
+    """The place of each key."""
+    groups: Numbers
+    """Of each place its group, ascending."""
+    ranks: Numbers
+    """Of each place its number in the group."""
+
+
+def _places(db: sqlite3.Connection, kind: Kind, keys: Ids) -> _Places:
+    if kind is Kind.SOCKETS:
+        distinct, of = np.unique(keys, return_inverse=True)
+        groups = distinct.astype(np.int64)
+        return _Places(of.astype(np.uint64), groups, np.zeros_like(groups))
+    told = db.execute("SELECT title, id FROM release ORDER BY title, id").fetchall()
+    rows = np.array(told, np.int64)
+    groups = rows[:, 0]
+    starts = np.flatnonzero(np.diff(groups, prepend=-1))
+    sizes = np.diff(starts, append=len(groups))
+    ranks = np.arange(len(groups)) - np.repeat(starts, sizes)
+    place = np.zeros(int(rows[:, 1].max()) + 1, np.uint64)
+    place[rows[:, 1]] = np.arange(len(rows), dtype=np.uint64)
+    return _Places(place[keys], groups, ranks)
+
+
+def _rows(places: _Places, offsets: NDArray[np.uint64]) -> Iterator[tuple[int, bytes]]:
+    """The tiles: the first group of each, and its bytes."""
+    pairs = places.of << _OFFSET_BITS | offsets
     pairs.sort()
-    key = pairs >> np.uint64(16)
+    place = pairs >> _OFFSET_BITS
     offset = (pairs & np.uint64(0xFFFF)).astype(np.int64)
+    starts = np.flatnonzero(np.diff(place, prepend=np.uint64(2**63)))
     gaps = np.diff(offset, prepend=0)
-    starts = np.flatnonzero(np.diff(key, prepend=np.uint64(2**63)))
     gaps[starts] = offset[starts]
     low, high = gaps.astype(np.uint8), (gaps >> 8).astype(np.uint8)
-    counts = np.diff(starts, append=len(key)).astype("<u4")
-    page = key[starts] // np.uint64(KEYS)
-    slot = (key[starts] % np.uint64(KEYS)).astype(np.int64)
-    edges = np.append(np.flatnonzero(np.diff(page, prepend=np.uint64(2**63))), len(page))
-    bounds = np.append(starts, len(key))
-    for here, there in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        table = np.zeros(KEYS, "<u4")
-        table[slot[here:there]] = counts[here:there]
+    groups = places.groups[place[starts].astype(np.int64)]
+    ranks = places.ranks[place[starts].astype(np.int64)]
+    counts = np.diff(starts, append=len(pairs))
+    bounds = np.append(starts, len(pairs))
+    edges = _edges(groups, starts)
+    for here, there in itertools.pairwise(edges):
+        keys = slice(here, there)
+        head = (np.diff(groups[keys], prepend=groups[here]), ranks[keys], counts[keys])
         begin, end = int(bounds[here]), int(bounds[there])
-        body = table.tobytes() + low[begin:end].tobytes() + high[begin:end].tobytes()
-        yield int(page[here]), codec.compress(body)
+        body = low[begin:end].tobytes() + high[begin:end].tobytes()
+        yield int(groups[here]), codec.compress(_headed(head) + body)
+
+
+def _edges(groups: Numbers, starts: Numbers) -> list[int]:
+    """Where tiles begin, as numbers of keys, and where the last ends."""
+    first_of_group = np.flatnonzero(np.diff(groups, prepend=-1))
+    tile = starts[first_of_group] // _ENTRIES
+    edges: list[int] = first_of_group[np.flatnonzero(np.diff(tile, prepend=-1))].tolist()
+    return [*edges, len(groups)]
+
+
+def _headed(columns: tuple[Numbers, ...]) -> bytes:
+    planes = [
+        column.astype("<u4").view(np.uint8).reshape(-1, 4)[:, :width].T.tobytes()
+        for column, width in zip(columns, _WIDTHS, strict=True)
+    ]
+    return len(columns[0]).to_bytes(_HEAD_BYTES, "little") + b"".join(planes)
+
+
+class _Tile:
+    """What _rows() packed, opened."""
+
+    def __init__(self, first: int, body: bytes) -> None:
+        count = int.from_bytes(body[:_HEAD_BYTES], "little")
+        columns, start = [], _HEAD_BYTES
+        for width in _WIDTHS:
+            planes = np.frombuffer(body, np.uint8, width * count, start).reshape(width, count)
+            columns.append(np.ascontiguousarray(planes.T).view("<u4").ravel())
+            start += width * count
+        self.groups = first + np.cumsum(columns[0], dtype=np.int64)
+        self.ranks, self.counts = columns[1], columns[2]
+        self.ends = np.cumsum(self.counts, dtype=np.int64)
+        total = int(self.ends[-1])
+        self.low = np.frombuffer(body, np.uint8, total, start)
+        self.high = np.frombuffer(body, np.uint8, total, start + total)
+        self.last = int(self.groups[-1])
+
+
+@dataclass(slots=True)
+class _Found:
+    """Entries gathered from many tiles; decoded all at once."""
+
+    keys: list[Ids] = field(default_factory=list)
+    counts: list[NDArray[np.uint32]] = field(default_factory=list)
+    bases: list[int] = field(default_factory=list)
+    low: list[NDArray[np.uint8]] = field(default_factory=list)
+    high: list[NDArray[np.uint8]] = field(default_factory=list)
+
+    def take(self, tile: _Tile, group: int, key_of: Ids, base: int) -> None:
+        """Adds the entries of a group; `key_of` has its keys by rank, 0 for those not wanted."""
+        here, there = np.searchsorted(tile.groups, (group, group + 1)).tolist()
+        if here == there:
+            return
+        begin = int(tile.ends[here] - tile.counts[here])
+        end = int(tile.ends[there - 1])
+        self.keys.append(key_of[tile.ranks[here:there]])
+        self.counts.append(tile.counts[here:there])
+        self.bases.append(base)
+        self.low.append(tile.low[begin:end])
+        self.high.append(tile.high[begin:end])
+
+    def pairs(self) -> Pairs:
+        """All of it."""
+        if not self.keys:
+            return EMPTY
+        counts = np.concatenate(self.counts).astype(np.int64)
+        bases = np.repeat(np.array(self.bases, np.int64), [len(each) for each in self.keys])
+        gaps = np.concatenate(self.low).astype(np.int64)
+        gaps |= np.concatenate(self.high).astype(np.int64) << 8
+        running = np.cumsum(gaps)
+        starts = np.cumsum(counts) - counts
+        # The first gap of a key is its first owner: the sum starts again there.
+        owners = running + np.repeat(gaps[starts] - running[starts] + bases, counts)
+        keys = np.repeat(np.concatenate(self.keys), counts)
+        wanted = keys != 0
+        return owners[wanted].astype(np.uint32), keys[wanted]
 
 
 def read_keys(db: sqlite3.Connection, kind: Kind, keys: Sequence[int], blocks: int) -> Pairs:
     """Who has these keys, in the blocks before `blocks`, as the tiles tell."""
-    pages: dict[int, list[int]] = {}
-    for key in keys:
-        pages.setdefault(key // KEYS, []).append(key)
-    owners, found = [], []
-    for page, wanted in sorted(pages.items()):
-        rows = db.execute(
-            f"SELECT block, body FROM tile WHERE kind=? AND page=? AND block IN ({_upto(blocks)})",
-            (kind, page),
-        )
-        for block, body in rows:
-            for key, offsets in _owners(codec.decompress(body), wanted):
-                owners.append(offsets + (block << BLOCK_BITS[kind]))
-                found.append(np.full(len(offsets), key, np.uint32))
-    if not owners:
-        return EMPTY
-    return np.concatenate(owners).astype(np.uint32), np.concatenate(found)
+    groups = sorted(_grouped(db, kind, keys).items())
+    found = _Found()
+    for block in range(blocks if groups else 0):
+        tile: _Tile | None = None
+        for group, key_of in groups:
+            if tile is None or group > tile.last:
+                tile = _tile(db, kind, block, group)
+            if tile is not None:
+                found.take(tile, group, key_of, block << BLOCK_BITS[kind])
+    return found.pairs()
 
 
-def _upto(blocks: int) -> str:
-    return ",".join(map(str, range(blocks)))
+def _tile(db: sqlite3.Connection, kind: Kind, block: int, group: int) -> _Tile | None:
+    """The one tile of a block in which a group would be."""
+    row = db.execute(
+        "SELECT page, body FROM tile WHERE kind=? AND block=? AND page<=?"
+        " ORDER BY page DESC LIMIT 1",
+        (kind, block, group),
+    ).fetchone()
+    return None if row is None else _Tile(row[0], codec.decompress(row[1]))
 
 
-def _owners(body: bytes, wanted: Sequence[int]) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    counts = np.frombuffer(body, "<u4", KEYS)
-    ends = np.cumsum(counts, dtype=np.int64)
-    total, start = int(ends[-1]), 4 * KEYS
-    for key in wanted:
-        slot = key % KEYS
-        count = int(counts[slot])
-        if count:
-            begin = start + int(ends[slot]) - count
-            gaps = np.frombuffer(body, np.uint8, count, begin).astype(np.int64)
-            gaps |= np.frombuffer(body, np.uint8, count, begin + total).astype(np.int64) << 8
-            yield key, np.cumsum(gaps)
+def _grouped(db: sqlite3.Connection, kind: Kind, keys: Sequence[int]) -> dict[int, Ids]:
+    """Groups with their keys by rank, 0 for those that are not wanted."""
+    if kind is Kind.SOCKETS:
+        return {key: np.array([key], np.uint32) for key in keys}
+    titles: set[int] = set()
+    for start in range(0, len(keys), _CHUNK):
+        some = keys[start : start + _CHUNK]
+        sql = f"SELECT DISTINCT title FROM release WHERE id IN ({','.join('?' * len(some))})"
+        titles.update(row[0] for row in db.execute(sql, list(some)))
+    wanted = np.array(keys, np.int64)
+    found = {}
+    for title in titles:
+        rows = db.execute("SELECT id FROM release WHERE title=? ORDER BY id", (title,)).fetchall()
+        every = np.array([row[0] for row in rows], np.int64)
+        found[title] = np.where(np.isin(every, wanted), every, 0).astype(np.uint32)
+    return found

@@ -110,6 +110,7 @@ def test_parts_are_found_by_their_words(home: tuple[Path, dict[str, Any]]) -> No
         assert [row.name for row in found.rows] == ["postgres:5432"]
 
 
+@pytest.mark.parametrize("home", HOMES[:1], indirect=True, ids=["1"])
 def test_a_step_that_fails_leaves_the_file_as_it_was(home: tuple[Path, dict[str, Any]]) -> None:
     path, _ = home
     with closing(sqlite3.connect(path)) as db:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ import pytest
 
 from cmdb.model.observation import Programs, RecordKey, SectionKind, Source
 from cmdb.store.port import AssetId, Edge, Part, Projection, RecordId, StoredSection
-from cmdb.store.sqlite import bonds, programs
+from cmdb.store.sqlite import bonds, packed, programs
 from cmdb.store.sqlite.bonds import Bonds
 from cmdb.store.sqlite.holders import Holders
 from cmdb.store.sqlite.programs import ProgramIndex
@@ -82,6 +83,54 @@ def test_holders_follow_first_words_changes_and_blocks(
     assert programs.sealed(record._db) == 2
     assert len(seals) > 3, "no block was written again"
     assert Holders(reader._db).pairs([])[0].tolist() == []
+
+
+def test_holders_follow_changes_of_a_block_that_is_not_written(
+    record: SqliteRecord, reader: SqliteRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "_REREAD_AFTER", 150)
+    make_patch = packed.make_patch
+    rng = random.Random(5)
+    model: dict[RecordId, set[str]] = {}
+    waiting = []
+    for turn in range(14):
+        # A change of which no patch tells: all that was known of the record is read again.
+        tells = turn % 3 != 1
+        monkeypatch.setattr(
+            packed, "make_patch", make_patch if tells else lambda _older, _newer: None
+        )
+        with record.transaction(T0 + timedelta(hours=turn)):
+            for number in [turn, *rng.sample(range(turn + 1), min(turn, 30)), *range(200, 240)]:
+                names = set(rng.sample(NAMES, 6))
+                model[put(record, number, names, T0 + timedelta(hours=turn))] = names
+        waiting.append(record._db.execute("SELECT count(*) FROM pend").fetchone()[0])
+        assert held(record) == expected(model)
+        if turn % 2:
+            assert held(reader) == expected(model)
+    assert programs.sealed(record._db) == 0
+    assert any(now < before for before, now in itertools.pairwise(waiting))
+
+
+def test_a_block_that_is_written_again_leaves_what_waits_for_others(
+    record: SqliteRecord, reader: SqliteRecord
+) -> None:
+    model: dict[RecordId, set[str]] = {}
+    for turn in range(2):
+        with record.transaction(T0 + timedelta(hours=turn)):
+            for number in range(2 * 2_048 + 10) if turn == 0 else (5, 3_000, 4_100):
+                names = {NAMES[(number + turn) % 40], NAMES[(number + 7) % 40]}
+                model[put(record, number, names, T0 + timedelta(hours=turn))] = names
+        for _ in range(2):
+            with record.transaction(T0 + timedelta(hours=turn, minutes=5)):
+                pass
+        assert held(reader) == expected(model)
+    assert programs.sealed(record._db) == 2
+    with record.transaction(T0 + timedelta(hours=3)):
+        ProgramIndex(record._db).seal(0)
+    left = {row[0] >> programs.BITS for row in record._db.execute("SELECT record FROM pend")}
+    assert left == {1, 2}
+    assert held(reader) == expected(model)
+    assert held(record) == expected(model)
 
 
 def test_a_transaction_that_fails_leaves_the_index_alone(record: SqliteRecord) -> None:

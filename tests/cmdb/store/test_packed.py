@@ -73,6 +73,8 @@ def test_tiles_know_who_has_what() -> None:
     }
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
         db.execute("CREATE TABLE tile (kind, block, page, body, PRIMARY KEY (kind, block, page))")
+        db.execute("CREATE TABLE release (id INTEGER PRIMARY KEY, title)")
+        db.executemany("INSERT INTO release VALUES (?, ?)", ((n, 7 + n % 90) for n in range(500)))
         owned = [(owner, np.array(sorted(keys), np.uint32)) for owner, keys in model.items()]
         for _ in range(2):
             tiles.write_block(db, Kind.PROGRAMS, 2, owned)
