@@ -5,7 +5,7 @@ One asset is laid out with its surroundings, in memory; what needs all assets la
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime
@@ -18,12 +18,14 @@ from cmdb.store.port import (
     AssetRow,
     Change,
     Edge,
+    Headline,
     Installed,
     Ledger,
     Page,
     Projection,
     Record,
     RecordId,
+    Related,
     RelationRow,
     Search,
     Title,
@@ -116,17 +118,32 @@ class PastView:
         """See the port."""
         return self._around(asset).view.parts(asset)
 
+    def headlines(self, assets: Iterable[AssetId]) -> dict[AssetId, Headline]:
+        """See the port; as far as they are laid out."""
+        return (self._laid[1] if self._laid else self._everything()).view.headlines(assets)
+
+    def related(self, asset: AssetId, users: int, after: AssetId | None = None) -> Related:
+        """See the port."""
+        return self._around(asset).view.related(asset, users, after)
+
     def relations(self, asset: AssetId) -> tuple[RelationRow, ...]:
         """See the port."""
         return (self._laid[1] if self._laid else self._everything()).view.relations(asset)
 
     def installed(self, asset: AssetId) -> tuple[Installed, ...]:
         """See the port."""
+        return self._history.describe(self._releases(asset))
+
+    def _releases(self, asset: AssetId) -> set[int]:
         releases: set[int] = set()
         for link in self._past.ledger.linked(asset):
             if link.until is None:
                 releases.update(self._history.programs(link.record, self._past.moment))
-        return self._history.describe(releases)
+        return releases
+
+    def installed_count(self, asset: AssetId) -> int:
+        """See the port."""
+        return len(self._releases(asset))
 
     def changes(self, asset: AssetId | None, limit: int, before: int | None) -> tuple[Change, ...]:
         """See the port."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
-from cmdb.model.classes import CLASS_BY_NAME, RELATION_BY_NAME
+from cmdb.model.classes import CLASS_BY_NAME
 from cmdb.model.observation import Json, SectionKind
 from cmdb.query.models import (
     AssetLine,
@@ -23,15 +23,18 @@ from cmdb.query.models import (
     ProgramList,
     ProgramView,
     RecordView,
-    RelationView,
     SectionView,
 )
+from cmdb.query.relations import SHOWN_MOST, relations_of
 from cmdb.store.port import (
     AssetId,
     AssetRow,
     Change,
+    Headline,
+    LinkRow,
     Record,
-    RelationRow,
+    RecordId,
+    RecordRow,
     Search,
     UnknownAsset,
     View,
@@ -64,25 +67,33 @@ def list_assets(view: View, search: Search) -> AssetList:
     return AssetList(tuple(map(_line, page.rows)), page.total, page.cursor)
 
 
-def asset_page(record: Record, ref: str, claims: Claims, at: datetime) -> AssetPage:
+def asset_page(
+    record: Record, ref: str, claims: Claims, at: datetime, relations_most: int | None = SHOWN_MOST
+) -> AssetPage:
     """One asset, by id (ci-12), name or fully qualified name; `at` is the record's clock.
+
+    Of relations at most so many of each verb are told, and how many there are; None: all.
 
     Raises:
         UnknownAsset: none answers to that, or several do.
     """
     row = record.view.find(ref)
     parts = record.view.parts(row.id)
+    links = record.ledger.linked(row.id)
+    rows = record.ledger.records(link.record for link in links)
+    relations, totals = relations_of(record.view, row, parts, relations_most)
     return AssetPage(
         asset=_line(row),
         aliases=tuple(map(asset_name, row.aliases)),
         revision=row.revision,
         as_of=at,
         attributes=_declared_order(row.cls, claims(row.id) or _told_inside(row)),
-        records=_records(record, row.id),
-        relations=tuple(_relations(record.view, row, parts)),
+        records=_records(links, rows),
+        relations=relations,
+        relation_totals=totals,
         parts=tuple(map(_line, parts)),
-        sections=_sections(record, row.id),
-        programs_total=len(record.view.installed(row.id)),
+        sections=_sections(record, links, rows),
+        programs_total=record.view.installed_count(row.id),
         history=_history(record.view, row.id, None, _HISTORY_HEAD),
     )
 
@@ -155,9 +166,9 @@ def _line(row: AssetRow) -> AssetLine:
     )
 
 
-def _records(record: Record, asset: AssetId) -> tuple[RecordView, ...]:
-    links = record.ledger.linked(asset)
-    rows = record.ledger.records(link.record for link in links)
+def _records(
+    links: Sequence[LinkRow], rows: Mapping[RecordId, RecordRow]
+) -> tuple[RecordView, ...]:
     return tuple(
         RecordView(
             source_kind=row.key.source.kind,
@@ -175,9 +186,9 @@ def _records(record: Record, asset: AssetId) -> tuple[RecordView, ...]:
     )
 
 
-def _sections(record: Record, asset: AssetId) -> tuple[SectionView, ...]:
-    links = record.ledger.linked(asset)
-    rows = record.ledger.records(link.record for link in links)
+def _sections(
+    record: Record, links: Sequence[LinkRow], rows: Mapping[RecordId, RecordRow]
+) -> tuple[SectionView, ...]:
     found = []
     for link in links:
         held = record.ledger.sections(link.record)
@@ -198,58 +209,21 @@ def _objects(body: Json) -> Iterable[Mapping[str, Json]]:
     return (row for row in body if isinstance(row, dict)) if isinstance(body, list) else ()
 
 
-def _relations(view: View, row: AssetRow, parts: Sequence[AssetRow]) -> list[RelationView]:
-    """Relations of the asset, and those of its parts to what is not of the asset."""
-    inside = {row.id, *(part.id for part in parts)}
-    shown = [_relation(view, row.id, each, "") for each in view.relations(row.id)]
-    for part in parts:
-        shown += [
-            _relation(view, part.id, each, part.name)
-            for each in view.relations(part.id)
-            if not {each.source, each.target} <= inside
-        ]
-    found = [each for each in shown if each is not None]
-    return sorted(found, key=lambda each: (each.verb, each.other_name, each.other, each.via))
-
-
-def _relation(view: View, here: AssetId, relation: RelationRow, via: str) -> RelationView | None:
-    outward = relation.source == here
-    other = view.asset(relation.target if outward else relation.source)
-    if other is None:
-        return None
-    declared = RELATION_BY_NAME.get(relation.type)
-    inverse = declared.inverse if declared else f"{relation.type} of"
-    verb = (relation.type if outward else inverse).replace("_", " ")
-    host = None if other.parent is None else view.asset(other.parent)
-    return RelationView(
-        relation.type,
-        verb,
-        outward,
-        asset_name(other.id),
-        f"{other.name} on {host.name}" if host and host.id != here else other.name,
-        other.cls,
-        other.state,
-        relation.observed_at,
-        relation.detail,
-        via,
-    )
-
-
 def _history(view: View, asset: AssetId | None, before: int | None, limit: int) -> History:
     changes = view.changes(asset, limit + 1, before)
-    shown = tuple(_change(view, change) for change in changes[:limit])
+    lines = view.headlines(change.asset for change in changes)
+    shown = tuple(_change(change, lines.get(change.asset)) for change in changes[:limit])
     more = len(changes) > limit
     return History(shown, shown[-1].sequence if more else None)
 
 
-def _change(view: View, change: Change) -> ChangeView:
-    row = view.asset(change.asset)
+def _change(change: Change, line: Headline | None) -> ChangeView:
     return ChangeView(
         change.sequence,
         change.at,
         asset_name(change.asset),
-        row.name if row else "",
-        row.cls if row else "",
+        line.name if line else "",
+        line.cls if line else "",
         change.what,
         change.detail,
     )

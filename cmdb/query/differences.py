@@ -66,7 +66,7 @@ def compared(
             clocks.append(then.clock)
             notes += then.note.notes if then.note else ()
             try:
-                page = asset_page(then.record, meant, then.claims, then.clock)
+                page = asset_page(then.record, meant, then.claims, then.clock, None)
             except UnknownAsset as error:
                 missing.append(error)
                 shown.append(Shown())

@@ -105,6 +105,18 @@ class RelationView:
 
 
 @dataclass(frozen=True, slots=True)
+class RelationList:
+    """Relations of an asset; with the first page all but those of machines that use its sockets."""
+
+    relations: tuple[RelationView, ...]
+    more: int
+    """How many follow, at least."""
+    cursor: str | None
+    """Hand it in as `after` for the next page; None at the end."""
+    past: PastNote | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SectionView:
     """A list that a source gave: interfaces, disks, components, users ..."""
 
@@ -169,6 +181,9 @@ class AssetPage:
     attributes: tuple[AttributeView, ...]
     records: tuple[RecordView, ...]
     relations: tuple[RelationView, ...]
+    """At most 50 of each verb; /assets/{ref}/relations tells all."""
+    relation_totals: Mapping[str, int]
+    """How many there are, by verb; the least that it can be where many machines use it."""
     parts: tuple[AssetLine, ...]
     sections: tuple[SectionView, ...]
     programs_total: int

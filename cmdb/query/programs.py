@@ -155,8 +155,9 @@ def _counted(versions: Sequence[_Version], counts: Mapping[int, int]) -> tuple[V
 def _machines(
     view: View, page: HoldersPage, versions: Sequence[_Version]
 ) -> Iterator[ProgramHolder]:
+    lines = view.headlines(asset for asset, _ in page.rows)
     for asset, held in page.rows:
-        row = view.asset(asset)
+        row = lines.get(asset)
         if row is not None:
             yield ProgramHolder(
                 asset_name(row.id), row.name, row.cls, row.state, row.scope,

@@ -32,6 +32,7 @@ from cmdb.store.values import (
     AuditEntry,
     Change,
     Edge,
+    Headline,
     HoldersPage,
     Identifier,
     Inside,
@@ -42,6 +43,7 @@ from cmdb.store.values import (
     Projection,
     RecordId,
     RecordRow,
+    Related,
     RelationRow,
     Release,
     RunRow,
@@ -59,6 +61,7 @@ __all__ = (
     "Change",
     "Clock",
     "Edge",
+    "Headline",
     "HoldersPage",
     "Identifier",
     "Inside",
@@ -71,6 +74,7 @@ __all__ = (
     "Record",
     "RecordId",
     "RecordRow",
+    "Related",
     "RelationRow",
     "Release",
     "RunRow",
@@ -166,8 +170,20 @@ class View(Protocol):
         """CIs inside it, by name."""
         ...
 
+    def headlines(self, assets: Iterable[AssetId]) -> dict[AssetId, Headline]:
+        """Those of these ids and aliases that there are, by what was asked for."""
+        ...
+
     def relations(self, asset: AssetId) -> tuple[RelationRow, ...]:
         """Relations that start or end at it."""
+        ...
+
+    def related(self, asset: AssetId, users: int, after: AssetId | None = None) -> Related:
+        """Its relations, and those of its parts with what is not of it.
+
+        Of those who use its sockets at most so many machines, in order of id; those after one
+        without the other relations, which come with the first.
+        """
         ...
 
     def all_relations(self) -> Iterator[RelationRow]:
@@ -188,6 +204,10 @@ class View(Protocol):
 
     def installed(self, asset: AssetId) -> tuple[Installed, ...]:
         """Programs of an asset, by name."""
+        ...
+
+    def installed_count(self, asset: AssetId) -> int:
+        """How many they are."""
         ...
 
     def titles(self) -> Iterator[Title]:

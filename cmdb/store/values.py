@@ -177,6 +177,19 @@ class AssetRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Headline:
+    """What others that name an asset show of it."""
+
+    id: AssetId
+    cls: str
+    name: str
+    state: str
+    parent: AssetId | None
+    scope: str
+    last_seen: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class RelationRow:
     """A typed relation between two assets."""
 
@@ -185,6 +198,17 @@ class RelationRow:
     target: AssetId
     observed_at: datetime
     detail: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Relations around an asset."""
+
+    rows: tuple[RelationRow, ...]
+    more: int
+    """How many users of its sockets were not read, at least, each socket counted by itself."""
+    following: AssetId | None
+    """The last user that was read, to read on from; None: there is no other."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,7 +183,7 @@ def _tabs(page: AssetPage) -> tuple[Tab, ...]:
     hardware = sum(len(section.rows) for section in page.sections)
     every = (
         Tab("attributes", "Attributes"),
-        Tab("relations", "Relations", len(page.relations)),
+        Tab("relations", "Relations", sum(page.relation_totals.values())),
         Tab("services", "Services", len(page.parts)),
         Tab("programs", "Programs", page.programs_total),
         Tab("hardware", "Hardware and more", hardware),
@@ -198,10 +198,10 @@ def _facts(attributes: Mapping[str, Json]) -> tuple[tuple[str, Json], ...]:
     return tuple((name, held) for name, held in named if held not in {None, ""})
 
 
-def _grouped(page: AssetPage) -> list[tuple[str, list[object]]]:
-    return [
-        (verb, list(each)) for verb, each in groupby(page.relations, key=lambda shown: shown.verb)
-    ]
+def _grouped(page: AssetPage) -> list[tuple[str, list[object], int]]:
+    """Verbs with the relations that are shown, and how many there are."""
+    groups = groupby(page.relations, key=lambda shown: shown.verb)
+    return [(verb, list(each), page.relation_totals[verb]) for verb, each in groups]
 
 
 def _sections(page: AssetPage) -> list[dict[str, object]]:

@@ -78,6 +78,7 @@ def show_asset(
     context: typer.Context,
     ref: Ref,
     programs: Annotated[bool, typer.Option("--programs", help="List what is installed.")] = False,
+    relations: Annotated[bool, typer.Option("--relations", help="List all relations.")] = False,
     as_of: AsOf = None,
     known_at: KnownAt = None,
     as_json: AsJson = False,
@@ -86,7 +87,9 @@ def show_asset(
     when = {"as_of": as_of, "known_at": known_at}
     with estate(context) as opened:
         page = opened.call("assets.show", {"ref": ref, **when})
-        installed = _all_programs(opened, ref, when) if programs else None
+        installed = _every(opened, "programs", ref, when) if programs else None
+        if relations:
+            page["relations"] = _every(opened, "relations", ref, when)["relations"]
     if as_json:
         show.print_json(page | ({"programs": installed["programs"]} if installed else {}))
         return
@@ -111,14 +114,14 @@ def show_asset(
         typer.echo(f"\n{page['programs_total']} programs; --programs lists them")
 
 
-def _all_programs(opened: Estate, ref: str, when: dict[str, str | None]) -> dict[str, Any]:
+def _every(opened: Estate, what: str, ref: str, when: dict[str, str | None]) -> dict[str, Any]:
     """Every page of them as one."""
     wanted = {"ref": ref, "limit": 500, **when}
-    found: dict[str, Any] = opened.call("assets.programs", wanted)
+    found: dict[str, Any] = opened.call(f"assets.{what}", wanted)
     cursor = found["cursor"]
     while cursor:
-        more = opened.call("assets.programs", {**wanted, "after": cursor})
-        found["programs"] += more["programs"]
+        more = opened.call(f"assets.{what}", {**wanted, "after": cursor})
+        found[what] += more[what]
         cursor = more["cursor"]
     return found
 
@@ -148,6 +151,9 @@ def _relations(page: dict[str, Any]) -> None:
                 for row in page["relations"]
             ),
         )  # fmt: skip
+        more = sum(page["relation_totals"].values()) - len(page["relations"])
+        if more > 0:
+            typer.echo(f"{more} more relations; --relations lists them")
 
 
 _SECTION_COLUMNS = {

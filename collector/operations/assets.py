@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from cmdb.query.assets import asset_page, history, list_assets, programs
-from cmdb.query.models import AssetList, AssetPage, AttributeView, History, ProgramList
+from cmdb.query.models import (
+    AssetList,
+    AssetPage,
+    AttributeView,
+    History,
+    ProgramList,
+    RelationList,
+)
+from cmdb.query.relations import relations
 from cmdb.store.port import AssetId, Search
 from collector.moments import at_moment
 from collector.operation import Context, Operation
@@ -61,6 +69,20 @@ class ProgramsParams:
     text: str = ""
     after: str | None = None
     limit: int = 100
+    as_of: str | None = None
+    """What was so then: RFC 3339, a date, or '3 days ago'."""
+    known_at: str | None = None
+    """By what was known then."""
+
+
+@dataclass(frozen=True)
+class RelationsParams:
+    """Relations of one asset."""
+
+    ref: str
+    after: str | None = None
+    limit: int = 100
+    """Machines that use its sockets, at most."""
     as_of: str | None = None
     """What was so then: RFC 3339, a date, or '3 days ago'."""
     known_at: str | None = None
@@ -136,6 +158,11 @@ def _programs(context: Context, params: ProgramsParams) -> ProgramList:
         return then.told(programs(then.record, params.ref, params.text, params.after, params.limit))
 
 
+def _relations(context: Context, params: RelationsParams) -> RelationList:
+    with at_moment(context, params) as then:
+        return then.told(relations(then.record, params.ref, params.after, params.limit))
+
+
 def _history(context: Context, params: HistoryParams) -> History:
     return history(context.record, params.ref, params.before, params.limit)
 
@@ -169,6 +196,16 @@ OPERATIONS = (
         ProgramsParams,
         ProgramList,
         _programs,
+        "viewer",
+    ),
+    Operation(
+        "assets.relations",
+        "GET",
+        "/assets/{ref}/relations",
+        "What it has to do with other assets",
+        RelationsParams,
+        RelationList,
+        _relations,
         "viewer",
     ),
     Operation(

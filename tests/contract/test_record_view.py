@@ -250,6 +250,60 @@ def test_an_address_means_something_in_its_scope_only(record: Record) -> None:
     assert record.view.relations(postgres) == ()
 
 
+def test_who_uses_a_machine_is_told_in_pages(record: Record, reader: Record) -> None:
+    server = projection(
+        "db", parts=(POSTGRES,), addresses=(("office", "10.0.0.5", T0, "agent/a"),),
+        edges=(Edge(None, "runs", None, target_part="tcp/5432"),),
+    )  # fmt: skip
+    clients = [
+        projection(
+            f"app-{number}", parts=(Part("app/web", "Application", {"name": "web"}),),
+            edges=(
+                Edge("app/web", "depends_on", None, observed_at=T0,
+                     target_socket=("10.0.0.5", "tcp", 5432)),
+                Edge("app/web", "depends_on", None, observed_at=T0,
+                     target_socket=("10.0.0.5", "tcp", 9999)),
+            ),
+        )
+        for number in range(5)
+    ]  # fmt: skip
+    two, *users = put(record, server, *clients)
+    first = reader.view.related(two, 2)
+    assert (first.more, first.following) == (6, users[1])
+    assert {row.type for row in first.rows} == {"runs", "depends_on"}
+    assert len(first.rows) == 1 + 2 * 2
+    second = reader.view.related(two, 2, first.following)
+    assert (second.more, second.following) == (2, users[3])
+    assert {row.type for row in second.rows} == {"depends_on"}
+    last = reader.view.related(two, 2, second.following)
+    assert (len(last.rows), last.more, last.following) == (2, 0, None)
+    postgres = record.view.part(two, "tcp/5432")
+    assert postgres is not None
+    told = {*first.rows, *second.rows, *last.rows}
+    assert told == {*record.view.relations(two), *record.view.relations(postgres)}
+    assert reader.view.related(postgres, 9).rows == record.view.relations(postgres)
+    (one,) = {row.target for row in reader.view.related(users[0], 9).rows} - {two}
+    assert one == postgres
+
+
+def test_headlines_are_told_by_id_and_alias(record: Record, reader: Record) -> None:
+    one, two = put(record, projection("a", parts=(POSTGRES,)), projection("b"))
+    part = record.view.part(one, "tcp/5432")
+    assert part is not None
+    with record.transaction(T0):
+        record.view.drop(two, one)
+    lines = reader.view.headlines([one, two, part, AssetId(987_654)])
+    assert set(lines) == {one, two, part}
+    assert lines[two] == lines[one]
+    row = reader.view.asset(one)
+    assert row is not None
+    line = lines[one]
+    assert (line.id, line.cls, line.name, line.state, line.scope, line.last_seen) == (
+        row.id, row.cls, row.name, row.state, row.scope, row.last_seen,
+    )  # fmt: skip
+    assert lines[part].parent == one
+
+
 # --- lists, feed and clock
 
 

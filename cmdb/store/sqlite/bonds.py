@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 import struct
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from operator import itemgetter
 from typing import NamedTuple, cast
 
@@ -119,6 +119,14 @@ def unpack(body: bytes, floor: int) -> Iterator[Bond]:
         yield Bond(source, type_, target, max(at, floor) if detail is not None else at, detail)
 
 
+def unpack_some(body: bytes, floor: int, wanted: Collection[int]) -> Iterator[Bond]:
+    """Of those that end at sockets the ones that end at some."""
+    count, outside = _HEAD.unpack_from(body)
+    targets = array("I", body[_HEAD.size + 4 * count : _HEAD.size + 4 * (count + outside)])
+    if any(target in wanted for target in targets):
+        yield from (bond for bond in unpack(body, floor) if bond.target in wanted)
+
+
 def _read_words(text: bytes) -> tuple[list[tuple[str, str | None]], list[int]]:
     return cast("tuple[list[tuple[str, str | None]], list[int]]", codec.parse(text))
 
@@ -152,6 +160,11 @@ class Bonds:
         """An asset's relations."""
         row = self._db.execute("SELECT at, body FROM bond WHERE owner=?", (owner,)).fetchone()
         return list(unpack(opened(self._db, row[1]), row[0])) if row else []
+
+    def some(self, owner: int, wanted: Collection[int]) -> list[Bond]:
+        """Those of its relations that end at some sockets."""
+        row = self._db.execute("SELECT at, body FROM bond WHERE owner=?", (owner,)).fetchone()
+        return list(unpack_some(opened(self._db, row[1]), row[0], wanted)) if row else []
 
     def sockets(self, owner: int) -> Ids:
         """The sockets that it uses."""

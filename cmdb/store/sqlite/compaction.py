@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cmdb.model.observation import SCALARS, SectionKind
 from cmdb.store.history import Marks
-from cmdb.store.sqlite import codec, packed
+from cmdb.store.sqlite import codec, packed, programs
 from cmdb.store.sqlite.bodies import opened
 from cmdb.store.sqlite.connection import translated
 from cmdb.store.sqlite.history import MARKS
@@ -55,8 +55,17 @@ class SqliteCompaction:
         """See the port."""
         until = codec.to_micros(before)
         with translated(self._path):
+            if not dry_run:
+                self._free(first, last)
             sections = self._db.execute(_OLD, (first * KINDS, (last + 1) * KINDS, until)).fetchall()
             return sum(self._section(s, until, dry_run=dry_run) for (s,) in sections)
+
+    def _free(self, first: RecordId, last: RecordId) -> None:
+        """Sees to it that of the block that is not written no past is needed."""
+        begin = programs.sealed(self._db) << programs.BITS
+        sql = "SELECT 1 FROM pend WHERE record BETWEEN ? AND ? AND version > 0 LIMIT 1"
+        if self._db.execute(sql, (max(first, begin), last)).fetchone():
+            programs.tell_open(self._db)
 
     def last_record(self) -> RecordId:
         """See the port."""
@@ -93,6 +102,7 @@ class SqliteCompaction:
                 for (version,) in self._db.execute(
                     "SELECT version FROM pend WHERE record=?", (record,)
                 )
+                if record < programs.sealed(self._db) << programs.BITS
             }
             needed |= waiting
             needed |= {row[1] for row in rows if row[0] in waiting}

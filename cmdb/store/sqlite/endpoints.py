@@ -37,7 +37,7 @@ class Endpoints:
         self._places = places
         self._bonds = bonds
         self._rows = written
-        self._talkers = Talkers(connection)
+        self.talkers = Talkers(connection)
         self._known: dict[Socket, AssetId] = {}
         self._unresolved: set[int] | None = None
         self._told: dict[int, tuple[int, int]] = {}
@@ -136,7 +136,7 @@ class Endpoints:
     def settle(self) -> None:
         """Takes out those that nobody uses any more; notes when the others were seen."""
         if self._lost:
-            users = self._talkers.of(sorted(self._lost))
+            users = self.talkers.of(sorted(self._lost))
             for endpoint in sorted(self._lost):
                 self._weigh(endpoint, users.get(endpoint, ()))
         self._db.executemany(
@@ -175,10 +175,6 @@ class Endpoints:
             self._open().discard(endpoint)
             self._db.execute("DELETE FROM asset WHERE id=?", (endpoint,))
             self._db.execute("DELETE FROM words WHERE rowid=?", (endpoint,))
-
-    def users(self, endpoints: Iterable[int]) -> dict[int, list[int]]:
-        """Assets that use these endpoints."""
-        return self._talkers.of(sorted(endpoints))
 
     def forget(self) -> None:
         """Drops what a rolled-back transaction, or another writer, may have altered."""

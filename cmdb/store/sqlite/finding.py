@@ -6,18 +6,27 @@ import base64
 import json
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from cmdb.model.classes import CLASSES
-from cmdb.store.port import AssetId, AssetRow, BadSearch, Page, Search, UnknownAsset
-from cmdb.store.sqlite import rows
+from cmdb.store.port import (
+    AssetId,
+    AssetRow,
+    BadSearch,
+    Headline,
+    Page,
+    Search,
+    UnknownAsset,
+)
+from cmdb.store.sqlite import codec, rows
 from cmdb.store.sqlite.schema import COLUMNS
 
 SORTED_BY = (*COLUMNS, "cls", "state", "scope", "first_seen", "last_seen", "id")
 STATES = ("present", "missing", "retired")
 _ID = re.compile(r"(?:ci-)?(\d{1,15})", re.IGNORECASE)
 _SHOWN_CANDIDATES = 5
+_CHUNK = 500
 
 
 def by_id(db: sqlite3.Connection, asset: AssetId) -> AssetRow | None:
@@ -51,6 +60,26 @@ def by_name(db: sqlite3.Connection, text: str) -> AssetRow:
         raise UnknownAsset(f"no asset is called {text!r}; 'stocktake assets {text}' searches")
     shown = ", ".join(f"ci-{row[0]} ({row[1]}, {row[5]})" for row in whole[:_SHOWN_CANDIDATES])
     raise UnknownAsset(f"{text!r} means several assets: {shown}; name one by its id")
+
+
+def headlines(db: sqlite3.Connection, assets: Iterable[AssetId]) -> dict[AssetId, Headline]:
+    """What others show of these assets; an alias stands for its asset."""
+    wanted = sorted(set(assets))
+    found: dict[AssetId, Headline] = {}
+    for start in range(0, len(wanted), _CHUNK):
+        marks = ",".join(map(str, wanted[start : start + _CHUNK]))
+        for asked, parent, *row in db.execute(
+            "SELECT a.id, a.parent, a.id, a.cls, a.name, a.state, a.scope, a.last_seen FROM asset a"
+            f" WHERE a.id IN ({marks}) UNION ALL SELECT s.old, a.parent, a.id, a.cls, a.name,"
+            " a.state, a.scope, a.last_seen FROM alias s JOIN asset a ON a.id = s.new"
+            f" WHERE s.old IN ({marks})"
+        ):
+            asset, cls, name, state, scope, seen = row
+            host = None if parent is None else AssetId(parent)
+            found[AssetId(asked)] = Headline(
+                AssetId(asset), cls, name, state, host, scope, codec.from_micros(seen)
+            )
+    return found
 
 
 def class_filter(cls: str | None) -> tuple[str, list[object]]:

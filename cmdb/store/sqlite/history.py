@@ -17,9 +17,9 @@ from cmdb.store.sqlite.bonds import Bond, Bonds
 from cmdb.store.sqlite.connection import translated
 from cmdb.store.sqlite.holders import Holders
 from cmdb.store.sqlite.names import Names
+from cmdb.store.sqlite.neighbours import relation_row
 from cmdb.store.sqlite.programs import describe
 from cmdb.store.sqlite.records import Records
-from cmdb.store.sqlite.relations import relation_row
 from cmdb.store.sqlite.runs import decision_row, run_row
 from cmdb.store.sqlite.sections import KINDS
 from cmdb.store.sqlite.stretches import LINK, link_row

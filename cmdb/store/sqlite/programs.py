@@ -12,6 +12,8 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+
 from cmdb.model.observation import SectionKind
 from cmdb.store.port import Installed, RecordId
 from cmdb.store.sqlite import packed, tiles
@@ -72,7 +74,7 @@ class ProgramIndex:
         if not self._waiting:
             return
         if self._waiting[upto] > _REREAD_AFTER:
-            self.tell_open()
+            self._tell_open()
         block, count = max(self._waiting.items(), key=lambda item: (item[0] < upto, item[1]))
         if block < upto and count > _SEAL_AFTER:
             self.seal(block)
@@ -86,27 +88,12 @@ class ProgramIndex:
             "INSERT OR REPLACE INTO meta VALUES (?, ?)",
             (_SEALED, str(max(sealed(self._db), block + 1))),
         )
-        self._forget_waiting(block)
-
-    def tell_open(self) -> None:
-        """Lets readers read the block that is not written anew, and what changed in it go."""
-        block = sealed(self._db)
-        self._forget_waiting(block)
-        self._db.execute(
-            f"INSERT INTO pend (record, version) SELECT r.id, {FIRST} FROM record r"
-            f" CROSS JOIN section s ON s.id = r.id * 16 + {_SECTION} WHERE r.id >= ?",
-            (block << BITS,),
-        )
-        # Those were not changes.
-        self._counts()[block] = 0
-
-    def _forget_waiting(self, block: int) -> None:
-        first, last = block << BITS, (block + 1 << BITS) - 1
-        self._db.execute("DELETE FROM pend WHERE record BETWEEN ? AND ?", (first, last))
-        now = str(epoch(self._db) + 1)
-        for key in (_EPOCH, f"{_EPOCH}/{block}"):
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, now))
+        _nothing_waits(self._db, block)
         self._counts().pop(block, None)
+
+    def _tell_open(self) -> None:
+        # First words are no changes.
+        self._counts()[tell_open(self._db)] = 0
 
     def _counts(self) -> Counter[int]:
         if self._waiting is None:
@@ -143,6 +130,29 @@ def _meta(db: sqlite3.Connection, key: str) -> int:
     return int(row[0]) if row else 0
 
 
+def tell_open(db: sqlite3.Connection) -> int:
+    """Lets readers read the block that is not written anew; its number.
+
+    No past word is needed for it then.
+    """
+    block = sealed(db)
+    _nothing_waits(db, block)
+    db.execute(
+        f"INSERT INTO pend (record, version) SELECT r.id, {FIRST} FROM record r"
+        f" CROSS JOIN section s ON s.id = r.id * 16 + {_SECTION} WHERE r.id >= ? ORDER BY r.id",
+        (block << BITS,),
+    )
+    return block
+
+
+def _nothing_waits(db: sqlite3.Connection, block: int) -> None:
+    first, last = block << BITS, (block + 1 << BITS) - 1
+    db.execute("DELETE FROM pend WHERE record BETWEEN ? AND ?", (first, last))
+    now = str(epoch(db) + 1)
+    for key in (_EPOCH, f"{_EPOCH}/{block}"):
+        db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, now))
+
+
 def sections(db: sqlite3.Connection, first: int, last: int) -> Iterator[tuple[int, int, Ids]]:
     """Record, version and release ids of the programs sections of a range of records."""
     rows = db.execute(
@@ -152,6 +162,17 @@ def sections(db: sqlite3.Connection, first: int, last: int) -> Iterator[tuple[in
     )
     for record, version, body in rows:
         yield record, version, packed.unpack(opened(db, body))[0]
+
+
+def releases_on(db: sqlite3.Connection, asset: int) -> Ids:
+    """Releases that those who speak for an asset now tell of, ascending."""
+    bodies = db.execute(
+        "SELECT s.body FROM link l JOIN section s ON s.id = l.record * 16 + ?"
+        " WHERE l.asset=? AND l.ended_tx IS NULL AND l.until IS NULL",
+        (_SECTION, asset),
+    ).fetchall()
+    told = [packed.unpack(opened(db, row[0]))[0] for row in bodies]
+    return told[0] if len(told) == 1 else np.unique(np.concatenate([packed.NONE, *told]))
 
 
 def describe(connection: sqlite3.Connection, releases: Iterable[int]) -> tuple[Installed, ...]:

@@ -14,9 +14,9 @@ from cmdb.store.sqlite import bonds, codec
 from cmdb.store.sqlite.bodies import opened
 from cmdb.store.sqlite.bonds import Bond, Bonds
 from cmdb.store.sqlite.endpoints import Endpoints
+from cmdb.store.sqlite.neighbours import relation_row
 
 _STATED = "SELECT source, type, target, at, detail FROM relation "
-_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,47 +114,6 @@ class Relations:
         before, _ = self._bonds.put(asset, (), set())
         self._endpoints.lost(before.tolist())
 
-    def of(self, asset: AssetId) -> tuple[RelationRow, ...]:
-        """Those that start or end at an asset."""
-        row = self._db.execute("SELECT parent FROM asset WHERE id=?", (asset,)).fetchone()
-        owner = row[0] if row and row[0] is not None else asset
-        found = [bond for bond in self._bonds.of(owner) if asset in {bond.source, bond.target}]
-        sql = f"{_STATED} WHERE source=?1 UNION {_STATED} WHERE target=?1"
-        found += [Bond(*row) for row in self._db.execute(sql, (asset,))]
-        found += self._from_elsewhere(asset)
-        resolved = self._resolved([bond.target for bond in found])
-        ends = {
-            (bond, target)
-            for bond in found
-            if asset in {bond.source, target := resolved.get(bond.target, bond.target)}
-        }
-        rows = [relation_row(bond, target) for bond, target in ends]
-        return tuple(sorted(rows, key=lambda row: (row.source, row.type, row.target)))
-
-    def _from_elsewhere(self, asset: AssetId) -> list[Bond]:
-        """Those of assets that use a socket at which this one listens, or which it stands for."""
-        sockets = {
-            row[0]
-            for row in self._db.execute(
-                "SELECT asset FROM endpoint WHERE resolved=?1"
-                " UNION SELECT asset FROM endpoint WHERE asset=?1",
-                (asset,),
-            )
-        }
-        if not sockets:
-            return []
-        users = {user for found in self._endpoints.users(sockets).values() for user in found}
-        return [b for user in sorted(users) for b in self._bonds.of(user) if b.target in sockets]
-
-    def _resolved(self, targets: list[int]) -> dict[int, int]:
-        found: dict[int, int] = {}
-        for start in range(0, len(targets), _CHUNK):
-            chunk = targets[start : start + _CHUNK]
-            marks = ",".join("?" * len(chunk))
-            sql = f"SELECT asset, resolved FROM endpoint WHERE resolved > 0 AND asset IN ({marks})"
-            found.update(self._db.execute(sql, chunk))
-        return found
-
     def every(self) -> Iterator[RelationRow]:
         """All between assets that are there, in order of source and target."""
         there = {row[0] for row in self._db.execute("SELECT id FROM asset")}
@@ -187,14 +146,3 @@ def _written(detail: Json) -> str:
 @functools.lru_cache(maxsize=16_384)
 def _written_words(words: tuple[tuple[str, str | int], ...]) -> str:
     return codec.canonical(dict(words)).decode()
-
-
-def relation_row(bond: Bond, target: int) -> RelationRow:
-    """A relation as others read it."""
-    return RelationRow(
-        AssetId(bond.source),
-        bond.type,
-        AssetId(target),
-        codec.from_micros(bond.at),
-        None if bond.detail is None else codec.parse(bond.detail),
-    )

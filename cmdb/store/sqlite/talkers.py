@@ -11,7 +11,7 @@ from cmdb.store.sqlite import tiles
 from cmdb.store.sqlite.bodies import opened
 from cmdb.store.sqlite.bonds import BITS, sealed, sockets_in
 from cmdb.store.sqlite.packed import Ids
-from cmdb.store.sqlite.tiles import Kind
+from cmdb.store.sqlite.tiles import EMPTY, Kind, Pairs
 
 _UNSEALED = (
     "SELECT owner, revision FROM bond WHERE owner >= ?1"
@@ -31,20 +31,25 @@ class Talkers:
 
     def of(self, sockets: Sequence[int]) -> dict[int, list[int]]:
         """Assets by the socket that they use, ascending."""
-        wanted = np.array(sorted(sockets), np.uint32)
+        owners, keys = self.pairs(sockets)
+        found: dict[int, list[int]] = {}
+        for owner, key in zip(owners.tolist(), keys.tolist(), strict=True):
+            found.setdefault(key, []).append(owner)
+        return {key: sorted(users) for key, users in found.items()}
+
+    def pairs(self, sockets: Sequence[int]) -> Pairs:
+        """Assets and the sockets that they use, side by side, in no order."""
+        if not sockets:
+            return EMPTY
         blocks = sealed(self._db)
         owners, keys = tiles.read_keys(self._db, Kind.SOCKETS, sorted(sockets), blocks)
         self._refresh(blocks << BITS)
         kept = ~np.isin(owners, np.array(list(self._read), np.uint32))
-        more_owners, more_keys = self._unsealed(wanted)
-        found: dict[int, list[int]] = {}
-        for owner, key in zip(
-            [*owners[kept].tolist(), *more_owners.tolist()],
-            [*keys[kept].tolist(), *more_keys.tolist()],
-            strict=True,
-        ):
-            found.setdefault(key, []).append(owner)
-        return {key: sorted(users) for key, users in found.items()}
+        more_owners, more_keys = self._unsealed(np.array(sorted(sockets), np.uint32))
+        return (
+            np.concatenate([owners[kept], more_owners]),
+            np.concatenate([keys[kept], more_keys]),
+        )
 
     def _unsealed(self, wanted: Ids) -> tuple[Ids, Ids]:
         if self._flat is None:

@@ -18,4 +18,4 @@ def upgrade(db: sqlite3.Connection) -> None:
     for block in range(bonds.sealed(db)):
         talkers.seal(block)
 
-    index.tell_open()
+    programs.tell_open(db)

@@ -8,33 +8,36 @@ from datetime import datetime
 from pathlib import Path
 
 from cmdb.model.classes import CLASSES
-from cmdb.model.observation import Json, SectionKind
+from cmdb.model.observation import Json
 from cmdb.store.port import (
     AssetId,
     AssetRow,
     Change,
+    Headline,
     HoldersPage,
     Inside,
     Installed,
     Page,
     Part,
     Projection,
+    Related,
     RelationRow,
     Release,
     Search,
     Title,
 )
-from cmdb.store.sqlite import codec, finding, packed, rows
+from cmdb.store.sqlite import codec, finding, rows
 from cmdb.store.sqlite.bodies import Bodies, Shape, opened
 from cmdb.store.sqlite.bonds import Bonds
 from cmdb.store.sqlite.connection import translated
 from cmdb.store.sqlite.endpoints import Endpoints
 from cmdb.store.sqlite.holder_pages import HolderPages
 from cmdb.store.sqlite.holders import Holders
+from cmdb.store.sqlite.neighbours import Neighbours
 from cmdb.store.sqlite.numbers import Numbers
 from cmdb.store.sqlite.parts import Parts
 from cmdb.store.sqlite.places import Places
-from cmdb.store.sqlite.programs import describe
+from cmdb.store.sqlite.programs import describe, releases_on
 from cmdb.store.sqlite.relations import Relations
 from cmdb.store.sqlite.rows import Rows, Written
 from cmdb.store.sqlite.transaction import Transaction
@@ -56,6 +59,7 @@ class SqliteView:
         self._rows = Rows(connection, bodies, self._numbers)
         self._endpoints = Endpoints(connection, self._places, self._bonds, self._rows)
         self._relations = Relations(connection, self._bonds, self._endpoints)
+        self._neighbours = Neighbours(connection, self._bonds, self._endpoints.talkers)
         self._parts = Parts(connection, self._rows)
         self._holders = Holders(connection)
         self._holder_pages = HolderPages(connection, self._holders)
@@ -193,10 +197,20 @@ class SqliteView:
             )
             return tuple(rows.read(self._db, row) for row in found)
 
+    def headlines(self, assets: Iterable[AssetId]) -> dict[AssetId, Headline]:
+        """See the port."""
+        with translated(self._path):
+            return finding.headlines(self._db, assets)
+
     def relations(self, asset: AssetId) -> tuple[RelationRow, ...]:
         """See the port."""
         with translated(self._path):
-            return self._relations.of(asset)
+            return self._neighbours.of(asset)
+
+    def related(self, asset: AssetId, users: int, after: AssetId | None = None) -> Related:
+        """See the port."""
+        with translated(self._path):
+            return self._neighbours.around(asset, users, after)
 
     def all_relations(self) -> Iterator[RelationRow]:
         """See the port."""
@@ -215,14 +229,12 @@ class SqliteView:
     def installed(self, asset: AssetId) -> tuple[Installed, ...]:
         """See the port."""
         with translated(self._path):
-            bodies = self._db.execute(
-                "SELECT s.body FROM link l JOIN section s ON s.id = l.record * 16 + ?"
-                " WHERE l.asset=? AND l.ended_tx IS NULL AND l.until IS NULL",
-                (SectionKind.PROGRAMS.value, asset),
-            ).fetchall()
-        ids = [packed.unpack(opened(self._db, row[0]))[0].tolist() for row in bodies]
+            return describe(self._db, releases_on(self._db, asset).tolist())
+
+    def installed_count(self, asset: AssetId) -> int:
+        """See the port."""
         with translated(self._path):
-            return describe(self._db, {release for found in ids for release in found})
+            return len(releases_on(self._db, asset))
 
     def titles(self) -> Iterator[Title]:
         """See the port."""

@@ -3,6 +3,7 @@
 import io
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
@@ -14,6 +15,7 @@ import pytest
 from cmdb.query.assets import asset_page, history, list_assets, programs
 from cmdb.query.encode import to_json
 from cmdb.query.overview import SourceView, overview
+from cmdb.query.relations import relations, relations_of
 from cmdb.query.table import Cell, csv_lines, neutral, workbook
 from cmdb.store.port import Record, Search, UnknownAsset
 from reconcile.explain import attributes
@@ -63,6 +65,20 @@ def test_relations_of_parts_show_on_their_machine(record: Record) -> None:
     assert ("runs", "sshd:22", "") in found
     assert ("depends on", "postgres:5432 on web-006", "app") in found
     assert ("serves", "app on web-008", "postgres:5432") in found
+
+
+def test_of_many_relations_the_page_shows_some_and_says_how_many(record: Record) -> None:
+    whole = page_of(record, "web-007")
+    assert whole.relation_totals == Counter(each.verb for each in whole.relations)
+    row = record.view.find("web-007")
+    parts = record.view.parts(row.id)
+    some, totals = relations_of(record.view, row, parts, 1)
+    assert totals == whole.relation_totals
+    assert {each.verb for each in some} == set(totals)
+    assert len(some) == len(totals) < len(whole.relations)
+    everything = relations(record, "web-007", limit=500)
+    assert everything.relations == whole.relations
+    assert (everything.more, everything.cursor) == (0, None)
 
 
 def test_a_part_shows_what_its_machine_said(record: Record) -> None:
