@@ -368,3 +368,13 @@ def test_the_clock_of_a_replay_is_kept(record: Record, reader: Record) -> None:
     with record.transaction(T0):
         record.view.set_replay_clock(None)
     assert reader.view.replay_clock() is None
+
+
+def test_a_name_in_other_case_is_another(record: Record) -> None:
+    (asset,) = put(record, projection("host-a"))
+    with record.transaction(T0):
+        record.view.put(asset, projection("HOST-A"))
+    row = record.view.asset(asset)
+    assert row is not None
+    assert (row.name, row.attributes["name"], row.revision) == ("HOST-A", "HOST-A", 2)
+    assert record.view.search(Search(text="host-a")).total == 1

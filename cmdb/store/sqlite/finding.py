@@ -8,6 +8,7 @@ import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from cmdb.model.classes import CLASSES
 from cmdb.store.port import (
@@ -27,6 +28,8 @@ STATES = ("present", "missing", "retired")
 _ID = re.compile(r"(?:ci-)?(\d{1,15})", re.IGNORECASE)
 _SHOWN_CANDIDATES = 5
 _CHUNK = 500
+_INSIDE = f"a.parent IS NOT NULL AND a.cls IN ({','.join(repr(each.name) for each in CLASSES)})"
+"""Parts are found by class, then by name."""
 
 
 def by_id(db: sqlite3.Connection, asset: AssetId) -> AssetRow | None:
@@ -48,18 +51,22 @@ def by_name(db: sqlite3.Connection, text: str) -> AssetRow:
         found = by_id(db, AssetId(int(match[1])))
         if found is not None:
             return found
-    named = db.execute(
-        f"{rows.SELECT} WHERE a.hidden=0 AND (a.name=?1 OR a.fqdn=?1) ORDER BY"
-        " a.parent IS NOT NULL, a.id LIMIT ?2",
-        (text.strip(), _SHOWN_CANDIDATES + 1),
-    ).fetchall()
-    whole = [row for row in named if row[4] is None] or named
+    whole = _named(db, "a.parent IS NULL", text.strip()) or _named(db, _INSIDE, text.strip())
     if len(whole) == 1:
         return by_id(db, AssetId(whole[0][0])) or rows.read(db, whole[0])
     if not whole:
         raise UnknownAsset(f"no asset is called {text!r}; 'stocktake assets {text}' searches")
     shown = ", ".join(f"ci-{row[0]} ({row[1]}, {row[5]})" for row in whole[:_SHOWN_CANDIDATES])
     raise UnknownAsset(f"{text!r} means several assets: {shown}; name one by its id")
+
+
+def _named(db: sqlite3.Connection, where: str, name: str) -> list[Any]:
+    return db.execute(
+        f"{rows.SELECT} WHERE a.id IN (SELECT a.id FROM asset a WHERE {where} AND a.hidden=0 AND"
+        f" a.name=?1 UNION SELECT a.id FROM asset a WHERE {where} AND a.hidden=0 AND a.fqdn=?1)"
+        " ORDER BY a.id LIMIT ?2",
+        (name, _SHOWN_CANDIDATES + 1),
+    ).fetchall()
 
 
 def headlines(db: sqlite3.Connection, assets: Iterable[AssetId]) -> dict[AssetId, Headline]:
@@ -95,22 +102,24 @@ def class_filter(cls: str | None) -> tuple[str, list[object]]:
 
 def page(db: sqlite3.Connection, search: Search) -> Page:
     """One page, in an order that no change of other assets upsets."""
-    where, values = _where(search)
     column, descending = search.order.lstrip("-"), search.order.startswith("-")
     if column not in SORTED_BY:
         raise BadSearch(f"cannot sort by {column!r}; there are {', '.join(SORTED_BY)}")
-    total = db.execute(f"SELECT count(*) FROM asset a WHERE {where}", values).fetchone()[0]
     order = _Order(column, descending=descending)
-    if search.after:
-        clause, beyond = order.after(search.after)
-        where, values = f"{where} AND {clause}", [*values, *beyond]
+    matching, values = _matching(search, order)
+    beyond, more = order.after(search.after) if search.after else ("1", [])
+    # Once through what matches: to count it, and for the first of it in order.
     found = db.execute(
-        f"SELECT a.id, {order.missing}, {order.key} FROM asset a WHERE {where}"
-        f" ORDER BY {order.sql} LIMIT ?",
-        [*values, search.limit + 1],
+        f"WITH m AS MATERIALIZED ({matching}) SELECT n.total, p.* FROM"
+        " (SELECT count(*) AS total FROM m) n LEFT JOIN"
+        f" (SELECT id, missing, key FROM m WHERE {beyond} ORDER BY {order.sql} LIMIT ?) p"
+        f" ORDER BY {order.sql}",
+        [*values, *more, search.limit + 1],
     ).fetchall()
-    shown = found[: search.limit]
-    cursor = _make_cursor(*shown[-1]) if len(found) > search.limit else None
+    total = found[0][0]
+    told = [row[1:] for row in found if row[1] is not None]
+    shown = told[: search.limit]
+    cursor = _make_cursor(*shown[-1]) if len(told) > search.limit else None
     return Page(tuple(_rows(db, [row[0] for row in shown])), cursor, total)
 
 
@@ -118,17 +127,17 @@ class _Order:
     """An order of rows: without regard to case, missing values last, ties by id."""
 
     def __init__(self, column: str, *, descending: bool) -> None:
-        self.missing = f"(a.{column} IS NULL OR a.{column} = '')"
-        self.key = f"coalesce(a.{column}, '') COLLATE NOCASE"
+        missing = f"a.{column} IS NULL OR a.{column} = ''"
+        self.columns = f"a.id, {missing} AS missing, coalesce(a.{column}, '') AS key"
         direction, self._beyond = ("DESC", "<") if descending else ("ASC", ">")
-        self.sql = f"{self.missing}, {self.key} {direction}, a.id"
+        self.sql = f"missing, key COLLATE NOCASE {direction}, id"
 
     def after(self, cursor: str) -> tuple[str, list[object]]:
         """SQL that keeps what comes after a row."""
         asset, missing, key = _cursor(cursor)
         clause = (
-            f"({self.missing} > ? OR ({self.missing} = ? AND ({self.key} {self._beyond} ?"
-            f" OR ({self.key} = ? AND a.id > ?))))"
+            f"(missing > ? OR (missing = ? AND (key COLLATE NOCASE {self._beyond} ?"
+            " OR (key COLLATE NOCASE = ? AND id > ?))))"
         )
         return clause, [missing, missing, key, key, asset]
 
@@ -139,30 +148,35 @@ def _rows(db: sqlite3.Connection, ids: list[int]) -> Iterator[AssetRow]:
     return (rows.read(db, found[asset]) for asset in ids)
 
 
-def _where(search: Search) -> tuple[str, list[object]]:
+def _matching(search: Search, order: _Order) -> tuple[str, list[object]]:
+    """SQL of what matches, with what orders it: things and their parts, each by an own index."""
+    clauses, values = _where(search)
+    words = _match(search.text)
+    sides = [("a.parent IS NULL", "a.id IN (SELECT rowid FROM words WHERE words MATCH ?)")]
+    if search.cls or search.parts:
+        found = "a.phrase IN (SELECT rowid FROM phrases WHERE phrases MATCH ?)"
+        sides.append(("a.parent IS NOT NULL", found))
+    selects, bound = [], list[object]()
+    for side, text in sides:
+        where = [side, *clauses, *([text] if words else [])]
+        selects.append(f"SELECT {order.columns} FROM asset a WHERE {' AND '.join(where)}")
+        bound += [*values, *([words] if words else [])]
+    return " UNION ALL ".join(selects), bound
+
+
+def _where(search: Search) -> tuple[list[str], list[object]]:
     clauses, values = ["a.hidden=0"], list[object]()
     class_sql, class_values = class_filter(search.cls)
     if class_sql:
         clauses.append(class_sql.removeprefix("AND "))
         values += class_values
-    elif not search.parts:
-        clauses.append("a.parent IS NULL")
     if search.source_kind:
         clauses.append("(',' || a.kinds || ',') LIKE ? ESCAPE '\\'")
         values.append(f"%,{_like(search.source_kind)},%")
     for column, wanted in _equal(search):
         clauses.append(f"a.{column}=?")
         values.append(wanted)
-    if words := _match(search.text):
-        found = "a.id IN (SELECT rowid FROM words WHERE words MATCH ?)"
-        if search.cls or search.parts:
-            phrases = "a.phrase IN (SELECT rowid FROM phrases WHERE phrases MATCH ?)"
-            clauses.append(f"({found} OR {phrases})")
-            values += [words, words]
-        else:
-            clauses.append(found)
-            values.append(words)
-    return " AND ".join(clauses), values
+    return clauses, values
 
 
 def _equal(search: Search) -> Iterator[tuple[str, str]]:

@@ -26,8 +26,15 @@ _WRITTEN = (
     "cls", "state", "parent", "local", "scope", *COLUMNS, "first_seen", "last_seen", "stale_at",
     "kinds", "demo", "hidden", "revision", "doc", "phrase",
 )  # fmt: skip
+_MOVING = ("first_seen", "last_seen", "stale_at", "kinds", "demo", "revision", "doc")
+_STANDING = tuple(column for column in _WRITTEN if column not in _MOVING)
+_UPDATE = (
+    f"UPDATE asset SET {', '.join(f'{c}=:{c}' for c in _MOVING)} WHERE id=:id AND "
+    + " AND ".join(f"{c} IS :{c} COLLATE BINARY" for c in _STANDING)
+)
+"""For a row of which nothing differs that an index holds: an upsert writes every index again."""
 _INSERT = (
-    f"INSERT INTO asset (id, {', '.join(_WRITTEN)}) VALUES (?{', ?' * len(_WRITTEN)})"
+    f"INSERT INTO asset (id, {', '.join(_WRITTEN)}) VALUES (:id, :{', :'.join(_WRITTEN)})"
     f" ON CONFLICT (id) DO UPDATE SET {', '.join(f'{c}=excluded.{c}' for c in _WRITTEN)}"
 )
 
@@ -128,28 +135,28 @@ def _write(
     packed: tuple[bytes, int | None],
 ) -> None:
     asset, written, revision = row
-    values = [written.attributes.get(column) for column in COLUMNS]
-    values[0] = display_name(written, asset)
-    db.execute(
-        _INSERT,
-        (
-            asset,
-            written.cls,
-            written.state,
-            written.parent,
-            written.local,
-            written.scope,
-            *values,
-            codec.to_micros(written.first_seen),
-            codec.to_micros(written.last_seen),
-            None if written.stale_at is None else codec.to_micros(written.stale_at),
-            ",".join(written.kinds),
-            int(written.demo),
-            int(written.hidden),
-            revision,
-            *packed,
-        ),
-    )
+    doc, phrase = packed
+    values: dict[str, object] = {
+        **{column: written.attributes.get(column) for column in COLUMNS},
+        "id": asset,
+        "name": display_name(written, asset),
+        "cls": written.cls,
+        "state": written.state,
+        "parent": written.parent,
+        "local": written.local,
+        "scope": written.scope,
+        "first_seen": codec.to_micros(written.first_seen),
+        "last_seen": codec.to_micros(written.last_seen),
+        "stale_at": None if written.stale_at is None else codec.to_micros(written.stale_at),
+        "kinds": ",".join(written.kinds),
+        "demo": int(written.demo),
+        "hidden": int(written.hidden),
+        "revision": revision,
+        "doc": doc,
+        "phrase": phrase,
+    }
+    if revision == 1 or not db.execute(_UPDATE, values).rowcount:
+        db.execute(_INSERT, values)
 
 
 def display_name(written: Written, asset: AssetId) -> str:

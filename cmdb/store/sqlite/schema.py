@@ -134,9 +134,24 @@ def _step_2(db: sqlite3.Connection) -> None:
     upgrade(db)
 
 
+_NARROW = """
+DROP TABLE tile;
+CREATE TABLE program_tile (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE socket_tile (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
+DROP INDEX asset_name;
+DROP INDEX asset_class;
+CREATE INDEX asset_inside ON asset (cls, name) WHERE parent IS NOT NULL AND hidden=0;
+CREATE INDEX asset_whole ON asset (name, cls, state, scope, os_name, os_version, vendor, model)
+  WHERE parent IS NULL AND hidden=0;
+"""
+"""Step 4: tiles by groups of keys; indexes of what is shown alone."""
+
+
 def _step_4(db: sqlite3.Connection) -> None:
     from cmdb.store.sqlite.upgrade_4 import upgrade
 
+    for statement in filter(str.strip, _NARROW.split(";")):
+        db.execute(statement)
     upgrade(db)
 
 

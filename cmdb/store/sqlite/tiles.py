@@ -1,6 +1,6 @@
 """An inverted index that is written in blocks: which owners have a key.
 
-A block of owners is a run of tiles in the order of keys, cut at about 4,096 entries and never
+A block of owners is a run of tiles in the order of keys, cut at about 1,024 entries and never
 inside a group: the releases of a title are one group, and a question about them reads one tile of
 each block. The owners of a key are ascending differences in byte planes, and zstd makes of
 them about one byte an entry. A block is written once, as a whole, from what the owners' own rows
@@ -27,8 +27,6 @@ Pairs = tuple[Ids, Ids]
 """Owners and keys, side by side."""
 EMPTY: Pairs = (np.empty(0, np.uint32), np.empty(0, np.uint32))
 
-_ENTRIES = 4_096
-"""Of a tile, about; a larger group is a tile of its own."""
 _WIDTHS = (4, 4, 4)
 """Bytes of what the head tells of a key: group, place in it, owners."""
 _HEAD_BYTES = 4
@@ -49,6 +47,13 @@ BLOCK_BITS = {Kind.PROGRAMS: 11, Kind.SOCKETS: 16}
 """Owners of one block, as a power of two: records are dense, assets lie among their parts."""
 
 
+TABLES = {Kind.PROGRAMS: "program_tile", Kind.SOCKETS: "socket_tile"}
+"""Rows are numbered by block, then by the first group: what is written in order packs well."""
+_PAGE_BITS = 32
+_ENTRIES = 1_024
+"""Of a tile, about; a larger group is a tile of its own."""
+
+
 def write_block(
     db: sqlite3.Connection, kind: Kind, block: int, owned: Iterable[tuple[int, Ids]]
 ) -> None:
@@ -60,7 +65,8 @@ def write_block(
         block: Number of the block.
         owned: Owners in ascending order, each with its keys.
     """
-    db.execute("DELETE FROM tile WHERE kind=? AND block=?", (kind, block))
+    table, span = TABLES[kind], (block << _PAGE_BITS, block + 1 << _PAGE_BITS)
+    db.execute(f"DELETE FROM {table} WHERE id >= ? AND id < ?", span)
     first = block << BLOCK_BITS[kind]
     offsets, keys = [], []
     for owner, found in owned:
@@ -70,7 +76,8 @@ def write_block(
         return
     rows = _rows(_places(db, kind, np.concatenate(keys)), np.concatenate(offsets))
     db.executemany(
-        "INSERT INTO tile VALUES (?, ?, ?, ?)", ((kind, block, page, body) for page, body in rows)
+        f"INSERT INTO {table} VALUES (?, ?)",
+        ((block << _PAGE_BITS | group, body) for group, body in rows),
     )
 
 
@@ -216,12 +223,12 @@ def read_keys(db: sqlite3.Connection, kind: Kind, keys: Sequence[int], blocks: i
 
 def _tile(db: sqlite3.Connection, kind: Kind, block: int, group: int) -> _Tile | None:
     """The one tile of a block in which a group would be."""
+    first = block << _PAGE_BITS
     row = db.execute(
-        "SELECT page, body FROM tile WHERE kind=? AND block=? AND page<=?"
-        " ORDER BY page DESC LIMIT 1",
-        (kind, block, group),
+        f"SELECT id, body FROM {TABLES[kind]} WHERE id >= ? AND id <= ? ORDER BY id DESC LIMIT 1",
+        (first, first | group),
     ).fetchone()
-    return None if row is None else _Tile(row[0], codec.decompress(row[1]))
+    return None if row is None else _Tile(row[0] - first, codec.decompress(row[1]))
 
 
 def _grouped(db: sqlite3.Connection, kind: Kind, keys: Sequence[int]) -> dict[int, Ids]:

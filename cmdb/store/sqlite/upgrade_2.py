@@ -11,13 +11,12 @@ from itertools import groupby
 from cmdb.model.observation import Programs, SectionKind
 from cmdb.model.programs import columns_of, content_of, entry_hash
 from cmdb.store.sqlite import bonds as bonds_module
-from cmdb.store.sqlite import codec, packed
+from cmdb.store.sqlite import codec, packed, programs
 from cmdb.store.sqlite.bodies import Bodies
 from cmdb.store.sqlite.bonds import Bond, Bonds
 from cmdb.store.sqlite.numbers import Numbers
 from cmdb.store.sqlite.parts import Parts
 from cmdb.store.sqlite.places import Places
-from cmdb.store.sqlite.programs import BITS, ProgramIndex
 from cmdb.store.sqlite.records import packed_confirmations
 from cmdb.store.sqlite.releases import release_key
 from cmdb.store.sqlite.rows import Rows, text_of
@@ -96,17 +95,18 @@ def _programs(db: sqlite3.Connection) -> None:
             system, entry = texts[release]
             lists[system][0].append(entry)
             lists[system][1].append(day)
-        programs = [
+        said = [
             columns_of(Programs(system, tuple(entries), tuple(dated) if any(dated) else ()))
             for system, (entries, dated) in lists.items()
         ]
-        db.execute(
-            "UPDATE section SET digest=? WHERE id=?", (codec.digest(content_of(programs)), key)
-        )
-    index = ProgramIndex(db)
+        db.execute("UPDATE section SET digest=? WHERE id=?", (codec.digest(content_of(said)), key))
     newest = db.execute("SELECT coalesce(max(id), 0) FROM record").fetchone()[0]
-    for block in range(newest >> BITS):
-        index.seal(block)
+    _seal(db, "programs_sealed", newest >> programs.BITS)
+
+
+def _seal(db: sqlite3.Connection, key: str, blocks: int) -> None:
+    """Says which blocks are to be there; the step to schema 4 writes them."""
+    db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, str(blocks)))
 
 
 def _numbers(db: sqlite3.Connection) -> None:
@@ -141,8 +141,7 @@ def _bonds(db: sqlite3.Connection) -> None:
         bonds.put(owner, found, sockets & {bond.target for bond in found})
     db.execute(f"DELETE {moving}")
     newest = db.execute("SELECT coalesce(max(owner), 0) FROM bond").fetchone()[0]
-    for block in range(newest >> bonds_module.BITS):
-        bonds.seal(block)
+    _seal(db, "sockets_sealed", newest >> bonds_module.BITS)
 
 
 def _phrases(db: sqlite3.Connection) -> None:

@@ -282,7 +282,12 @@ class SqliteView:
         """See the port."""
         with translated(self._path):
             counted = dict(
-                self._db.execute("SELECT cls, count(*) FROM asset WHERE hidden=0 GROUP BY cls")
+                self._db.execute(
+                    "SELECT cls, sum(n) FROM ("
+                    "SELECT cls, count(*) AS n FROM asset WHERE parent IS NULL AND hidden=0"
+                    " GROUP BY cls UNION ALL SELECT cls, count(*) FROM asset"
+                    " WHERE parent IS NOT NULL AND hidden=0 GROUP BY cls) GROUP BY cls"
+                )
             )
         return {cls.name: counted[cls.name] for cls in CLASSES if cls.name in counted}
 

@@ -72,7 +72,8 @@ def test_tiles_know_who_has_what() -> None:
         owner: set(rng.sample(range(1, 400), rng.randrange(60))) for owner in range(4_096, 6_144, 3)
     }
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
-        db.execute("CREATE TABLE tile (kind, block, page, body, PRIMARY KEY (kind, block, page))")
+        for table in tiles.TABLES.values():
+            db.execute(f"CREATE TABLE {table} (id INTEGER PRIMARY KEY, body)")
         db.execute("CREATE TABLE release (id INTEGER PRIMARY KEY, title)")
         db.executemany("INSERT INTO release VALUES (?, ?)", ((n, 7 + n % 90) for n in range(500)))
         owned = [(owner, np.array(sorted(keys), np.uint32)) for owner, keys in model.items()]
