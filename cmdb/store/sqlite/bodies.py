@@ -50,10 +50,15 @@ class Bodies:
         self._db = connection
         self._samples: dict[int, list[bytes]] = {}
         self._writing: dict[int, zstandard.ZstdCompressor | None] | None = None
+        self._plain = False
+
+    def pack_plainly(self) -> None:
+        """From now on packs without dictionaries: their tables cost more than a few rows gain."""
+        self._plain = True
 
     def closed(self, kind: int, body: bytes) -> bytes:
         """The packed form of a body of a section of that kind, or of another number."""
-        if kind in _WITHOUT:
+        if self._plain or kind in _WITHOUT:
             return codec.compress(body)
         known = self._compressors().get(kind)
         if known is not None:

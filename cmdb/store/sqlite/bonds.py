@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 import struct
 from array import array
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import NamedTuple, cast
 
@@ -111,20 +111,28 @@ def _columns(body: bytes, count: int) -> tuple[tuple[array[int], ...], bytes]:
 def unpack(body: bytes, floor: int) -> Iterator[Bond]:
     """What pack() packed; no connection was seen before `floor` last."""
     count, _ = _HEAD.unpack_from(body)
-    columns, text = _columns(body, count)
-    words_, times = _read_words(text)
-    for source, target, word, instant in zip(*columns, strict=True):
-        type_, detail = words_[word]
-        at = times[instant]
-        yield Bond(source, type_, target, max(at, floor) if detail is not None else at, detail)
+    return _unpacked(body, floor, range(count))
 
 
 def unpack_some(body: bytes, floor: int, wanted: Collection[int]) -> Iterator[Bond]:
     """Of those that end at sockets the ones that end at some."""
     count, outside = _HEAD.unpack_from(body)
     targets = array("I", body[_HEAD.size + 4 * count : _HEAD.size + 4 * (count + outside)])
-    if any(target in wanted for target in targets):
-        yield from (bond for bond in unpack(body, floor) if bond.target in wanted)
+    places = [place for place, target in enumerate(targets) if target in wanted]
+    return _unpacked(body, floor, places)
+
+
+def _unpacked(body: bytes, floor: int, places: Sequence[int]) -> Iterator[Bond]:
+    if not places:
+        return
+    count, _ = _HEAD.unpack_from(body)
+    (sources, targets, words, instants), text = _columns(body, count)
+    words_, times = _read_words(text)
+    for place in places:
+        type_, detail = words_[words[place]]
+        at = times[instants[place]]
+        seen = max(at, floor) if detail is not None else at
+        yield Bond(sources[place], type_, targets[place], seen, detail)
 
 
 def _read_words(text: bytes) -> tuple[list[tuple[str, str | None]], list[int]]:

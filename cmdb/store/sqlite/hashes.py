@@ -22,7 +22,7 @@ class Hashes:
     """A map from a hash to the numbers under it, ascending. Numbers are from 1 to 2**32 - 3."""
 
     def __init__(self) -> None:
-        self._shards = [_Shard() for _ in range(_SHARDS)]
+        self._shards = _Shards()
         self._many: dict[int, list[int]] = {}
 
     def get(self, key: int) -> tuple[int, ...]:
@@ -80,6 +80,14 @@ class Hashes:
                 del numbers[place]
             if len(numbers) == 1:
                 shard.put(key, self._many.pop(key)[0])
+
+
+class _Shards(dict[int, "_Shard"]):
+    """Made when they are first asked for: many maps are small, and live for one question."""
+
+    def __missing__(self, place: int) -> _Shard:
+        made = self[place] = _Shard()
+        return made
 
 
 class _Shard:

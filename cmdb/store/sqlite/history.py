@@ -89,7 +89,10 @@ class SqliteHistory:
 
     def _last(self, table: str, at: int) -> int:
         """The last row of a table whose times ascend with its numbers, by a time; 0 for none."""
-        bounds = self._db.execute(f"SELECT min(id), max(id) FROM {table}").fetchone()
+        # Two questions: asked for both at once SQLite reads the whole table.
+        bounds = self._db.execute(
+            f"SELECT (SELECT min(id) FROM {table}), (SELECT max(id) FROM {table})"
+        ).fetchone()
         low, high = bounds[0] or 0, bounds[1] or 0
         found = 0
         while low <= high and high:

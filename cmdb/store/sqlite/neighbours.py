@@ -14,6 +14,7 @@ import numpy as np
 from cmdb.store.port import AssetId, Related, RelationRow
 from cmdb.store.sqlite import codec
 from cmdb.store.sqlite.bonds import Bond, Bonds
+from cmdb.store.sqlite.packed import Ids
 from cmdb.store.sqlite.talkers import Talkers
 
 _STATED = "SELECT source, type, target, at, detail FROM relation "
@@ -36,7 +37,7 @@ class Neighbours:
         inside = {int(asset), *(row[0] for row in parts)}
         sockets = self._sockets(inside)
         owners, _ = self._talkers.pairs(sorted(sockets))
-        later = np.unique(owners[owners > (after or 0)])
+        later = _distinct(owners[owners > (after or 0)])
         chosen = later[:users].tolist()
         found = [bond for user in chosen for bond in self._bonds.some(user, sockets)]
         if after is None:
@@ -54,7 +55,7 @@ class Neighbours:
         sockets = self._sockets([asset])
         users, _ = self._talkers.pairs(sorted(sockets))
         found = self._own(owner, [asset])
-        for user in np.unique(users).tolist():
+        for user in _distinct(users).tolist():
             found += self._bonds.some(user, sockets)
         return self._rows(asset, [asset], found)
 
@@ -97,6 +98,14 @@ class Neighbours:
             sql = f"SELECT asset, resolved FROM endpoint WHERE resolved > 0 AND asset IN ({marks})"
             found.update(self._db.execute(sql))
         return found
+
+
+def _distinct(owners: Ids) -> Ids:
+    """Ascending, each once; not numpy.unique, which hashes first and takes ten times as long."""
+    ordered = np.sort(owners)
+    begins = np.ones(len(ordered), np.bool_)
+    begins[1:] = ordered[1:] != ordered[:-1]
+    return ordered[begins]
 
 
 def relation_row(bond: Bond, target: int) -> RelationRow:

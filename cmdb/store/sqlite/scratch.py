@@ -27,6 +27,7 @@ class ScratchRecord(SqliteRecord):
 
     def __init__(self, memory: sqlite3.Connection, origin: sqlite3.Connection) -> None:
         super().__init__(memory, _PLACE)
+        self._bodies.pack_plainly()
         self._memory = memory
         self._origin = origin
 

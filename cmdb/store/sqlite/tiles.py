@@ -27,8 +27,8 @@ Pairs = tuple[Ids, Ids]
 """Owners and keys, side by side."""
 EMPTY: Pairs = (np.empty(0, np.uint32), np.empty(0, np.uint32))
 
-_WIDTHS = (4, 4, 4)
-"""Bytes of what the head tells of a key: group, place in it, owners."""
+_COLUMNS = 3
+"""What the head tells of a key: group, place in it, owners."""
 _HEAD_BYTES = 4
 _OFFSET_BITS = np.uint64(16)
 _CHUNK = 500
@@ -141,10 +141,7 @@ def _edges(groups: Numbers, starts: Numbers) -> list[int]:
 
 
 def _headed(columns: tuple[Numbers, ...]) -> bytes:
-    planes = [
-        column.astype("<u4").view(np.uint8).reshape(-1, 4)[:, :width].T.tobytes()
-        for column, width in zip(columns, _WIDTHS, strict=True)
-    ]
+    planes = [column.astype("<u4").view(np.uint8).reshape(-1, 4).T.tobytes() for column in columns]
     return len(columns[0]).to_bytes(_HEAD_BYTES, "little") + b"".join(planes)
 
 
@@ -153,15 +150,13 @@ class _Tile:
 
     def __init__(self, first: int, body: bytes) -> None:
         count = int.from_bytes(body[:_HEAD_BYTES], "little")
-        columns, start = [], _HEAD_BYTES
-        for width in _WIDTHS:
-            planes = np.frombuffer(body, np.uint8, width * count, start).reshape(width, count)
-            columns.append(np.ascontiguousarray(planes.T).view("<u4").ravel())
-            start += width * count
-        self.groups = first + np.cumsum(columns[0], dtype=np.int64)
-        self.ranks, self.counts = columns[1], columns[2]
-        self.ends = np.cumsum(self.counts, dtype=np.int64)
-        total = int(self.ends[-1])
+        planes = np.frombuffer(body, np.uint8, _COLUMNS * 4 * count, _HEAD_BYTES)
+        columns = planes.reshape(_COLUMNS, 4, count).transpose(0, 2, 1).copy().view("<u4")
+        steps, self.ranks, self.counts = columns[:, :, 0]
+        self.groups = steps.cumsum(dtype=np.int64)
+        self.groups += first
+        self.ends = self.counts.cumsum(dtype=np.int64)
+        total, start = int(self.ends[-1]), _HEAD_BYTES + len(planes)
         self.low = np.frombuffer(body, np.uint8, total, start)
         self.high = np.frombuffer(body, np.uint8, total, start + total)
         self.last = int(self.groups[-1])
@@ -179,7 +174,9 @@ class _Found:
 
     def take(self, tile: _Tile, group: int, key_of: Ids, base: int) -> None:
         """Adds the entries of a group; `key_of` has its keys by rank, 0 for those not wanted."""
-        here, there = np.searchsorted(tile.groups, (group, group + 1)).tolist()
+        here = int(tile.groups.searchsorted(group))
+        there = here + len(key_of) if here < len(tile.groups) else here
+        there = here + int(tile.groups[here:there].searchsorted(group, "right"))
         if here == there:
             return
         begin = int(tile.ends[here] - tile.counts[here])

@@ -9,6 +9,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
 
 from cmdb.model.observation import SectionKind
 from cmdb.store.history import Moment
@@ -108,8 +111,7 @@ class Words:
         if current is not None and known and current.at <= limits.as_of:
             late = self._late(kind, current.at, limits)
             return _last([current, *late], limits.limit)
-        found = [word for word in self._earlier(kind) if word.tx <= limits.tx]
-        return _last([word for word in found if word.at <= limits.as_of], limits.limit)
+        return _last(self._earlier(kind, limits.tx, limits.as_of), limits.limit)
 
     def before(self, kind: int, until: int, limits: Limits) -> Word | None:
         """The last word before a time, of those known and said by the moment."""
@@ -121,21 +123,20 @@ class Words:
             and (limits.as_of is None or current.at <= limits.as_of)
         ):
             return current
-        found = [word for word in self._earlier(kind) if word.tx <= limits.tx and word.at < until]
-        if limits.as_of is not None:
-            found = [word for word in found if word.at <= limits.as_of]
+        last = until - 1 if limits.as_of is None else min(until - 1, limits.as_of)
+        found = self._earlier(kind, limits.tx, last)
         return max(found, key=lambda word: (word.at, word.digest), default=None)
 
     def body(self, word: Word) -> bytes:
         """What it said."""
         kind = word.section % KINDS
         body, patches = self._way(kind, word.version)
-        for patch in patches:
-            body = (
-                packed.apply_patch(patch, body)
-                if packed.is_patch(patch)
-                else codec.decompress(patch, body)
-            )
+        for ours, run in groupby(patches, packed.is_patch):
+            if ours:
+                for patch in run:
+                    body = packed.apply_patch(patch, body)
+            else:
+                body = codec.decompress_chain(body, list(run))
         return body
 
     def releases(self, word: Word) -> tuple[int, ...]:
@@ -143,12 +144,18 @@ class Words:
         body, patches = self._way(SectionKind.PROGRAMS.value, word.version)
         if not all(map(packed.is_patch, patches)):
             return tuple(packed.unpack(self.body(word))[0].tolist())
-        held = set(packed.unpack(body)[0].tolist())
-        for patch in patches:
-            delta = packed.delta_of(patch)
-            held.difference_update(delta.come.tolist())
-            held.update(delta.gone.tolist())
-        return tuple(sorted(held))
+        held = packed.unpack(body)[0]
+        if not patches:
+            return tuple(held.tolist())
+        # From newer to older: what came was not there before, what went was; the oldest counts.
+        deltas = [packed.delta_of(patch) for patch in reversed(patches)]
+        told = np.concatenate([ids for delta in deltas for ids in (delta.gone, delta.come)])
+        was = np.repeat(
+            [True, False] * len(deltas), [len(i) for d in deltas for i in (d.gone, d.come)]
+        )
+        last, place = np.unique(told, return_index=True)
+        kept = held[~np.isin(held, last)]
+        return tuple(np.sort(np.concatenate([kept, last[was[place]]])).tolist())
 
     def _current(self, kind: int) -> Word | None:
         row = self._rows.get(kind)
@@ -160,16 +167,20 @@ class Words:
 
     def _believed(self, kind: int, tx: int) -> Word | None:
         """What was believed then; where that was taken out, the nearest before it."""
-        held = [word for word in self._earlier(kind) if word.tx <= tx and not word.late]
+        held = [word for word in self._earlier(kind, tx, FOREVER) if not word.late]
         return max(held, key=lambda word: (word.ended_tx > tx, word.tx), default=None)
 
-    def _earlier(self, kind: int) -> list[Word]:
+    def _earlier(self, kind: int, tx: int, until: int) -> list[Word]:
+        """Words known by a transaction and said by a time, the current one included."""
         section = self._record * KINDS + kind
         if kind not in self._past:
             self._past[kind] = self._db.execute(_PAST, (section,)).fetchall()
-        found = [_word(section, row) for row in self._past[kind]]
+        rows = self._past[kind]
+        found = [_word(section, row) for row in rows if row[2] <= until and row[4] <= tx]
         current = self._current(kind)
-        return found if current is None else [*found, current]
+        if current is not None and current.at <= until and current.tx <= tx:
+            found.append(current)
+        return found
 
     def _late(self, kind: int, after: int, limits: Limits) -> list[Word]:
         section = self._record * KINDS + kind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import sqlite3
 from contextlib import closing
@@ -10,7 +11,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmdb.store.sqlite import packed, tiles
+from cmdb.store.sqlite import codec, packed, tiles
 from cmdb.store.sqlite.hashes import Hashes
 from cmdb.store.sqlite.tiles import Kind
 
@@ -104,3 +105,12 @@ def test_hashes_are_a_map_from_one_to_many() -> None:
     for key in [*keys, 0, -1]:
         assert found.get(key) == tuple(sorted(model.get(key, ())))
         assert found.first(key, 2) == found.get(key)[:2]
+
+
+def test_a_chain_of_differences_is_read_at_once() -> None:
+    rng = random.Random(2)
+    for _ in range(200):
+        sizes = [rng.choice((0, 1, 7, 8, 30, 400)) for _ in range(rng.randrange(1, 8))]
+        bodies = [bytes(rng.choices(b"abcdef", k=size)) for size in sizes]
+        steps = [codec.compress(new, old) for old, new in itertools.pairwise(bodies)]
+        assert codec.decompress_chain(bodies[0], steps) == bodies[-1]
