@@ -17,8 +17,9 @@ from cmdb.model.observation import Decision, Observation, RunEvent, Statement
 from cmdb.store.port import Record, RecordId
 from reconcile import changes
 from reconcile.components import Components, Move
-from reconcile.decisions import concerned, decided
+from reconcile.decisions import concern_rules, concerned, decided
 from reconcile.hearing import Heard, Hearing
+from reconcile.rules import carry_out
 from reconcile.witness import Witness
 
 T = TypeVar("T")
@@ -151,7 +152,7 @@ class Pipeline:
         """Identity and projection of whatever the group touched."""
         witness.flush()
         components = self._components(at, witness)
-        about = self._decided(group)
+        about = self._decided(group, at)
         components.identify({*witness.touched.records, *about})
         components.touch_past(about)
         components.touch(group.changed)
@@ -163,10 +164,12 @@ class Pipeline:
         self._confirm(group, components, at)
         return Applied(count, components.finish(), components.moves)
 
-    def _decided(self, group: Heard) -> set[RecordId]:
+    def _decided(self, group: Heard, at: datetime) -> set[RecordId]:
         """Records that new decisions are about."""
         if not group.decisions:
             return set()
+        if concern_rules(self._ledger, group.decisions):
+            carry_out.begin(self._record, at)
         return concerned(self._ledger, group.decisions)
 
     def _confirm(self, group: Heard, components: Components, at: datetime) -> None:

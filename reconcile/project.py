@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import cast
 
-from cmdb.model.classes import CLASS_BY_NAME
 from cmdb.model.classes.authority import MEASURED
+from cmdb.model.declare import Attribute
 from cmdb.model.observation import Json, SectionKind
 from cmdb.store.port import AssetId, Edge, Projection
 from reconcile.account import UNKNOWN_CLASS, Account, Claim, addresses
@@ -15,6 +15,7 @@ from reconcile.authority import class_of, winner
 from reconcile.decisions import BY_HAND
 from reconcile.lifecycle import Life
 from reconcile.parts import edges_of, parts_of
+from reconcile.rules.model import DEFAULTS, Rules
 
 DEMO_SCOPE = "demo"
 """Scope of the sample estate; what lies in it is marked wherever it is shown."""
@@ -28,6 +29,7 @@ def project(
     targets: Sequence[tuple[str, AssetId]],
     life: Life,
     now: datetime,
+    rules: Rules = DEFAULTS,
 ) -> Projection:
     """The projection of an asset.
 
@@ -37,10 +39,11 @@ def project(
             targets are known; "parent" stands for the thing it is part of.
         life: Whether it is present.
         now: The clock against which claims grow stale.
+        rules: Whose claims win.
     """
     ordered = sorted(accounts, key=_trust)
     cls = class_of(ordered, MEASURED, now) or UNKNOWN_CLASS
-    attributes, stale_at = _attributes(cls, ordered, now)
+    attributes, stale_at = _attributes(rules.attributes(cls), ordered, now)
     parts = parts_of(ordered)
     said = _said(cls, targets)
     return Projection(
@@ -76,7 +79,7 @@ def _rank(account: Account) -> int:
 
 
 def _attributes(
-    cls: str, accounts: Sequence[Account], now: datetime
+    declared: Sequence[Attribute], accounts: Sequence[Account], now: datetime
 ) -> tuple[dict[str, Json], datetime | None]:
     values: dict[str, Json] = {}
     stale: list[datetime] = []
@@ -84,12 +87,12 @@ def _attributes(
     for account in accounts:
         for name, claim in account.claims.items():
             claims.setdefault(name, []).append(claim)
-    for attribute in CLASS_BY_NAME[cls].all_attributes():
+    for attribute in declared:
         if attribute.name in claims:
             best, turns = winner(attribute, claims[attribute.name], now)
+            stale += [turns] if turns else []
             if best is not None:
                 values[attribute.name] = best.value
-                stale += [turns] if turns else []
     return values, min(stale, default=None)
 
 

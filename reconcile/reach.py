@@ -59,7 +59,7 @@ class Reach:
 
     def subject(self, record: RecordId) -> Subject:
         """A record as identification takes it."""
-        timeline = self._witness.timeline(record)
+        timeline = self._witness.weighed(record)
         family = keys.family(timeline)
         key = self.key(record)
         native = key.native_key if keys.goes_by_native_key(family) else None
@@ -89,7 +89,7 @@ class Reach:
         return key.source == BY_HAND or self._decided.excludes(key)
 
     def _witness_only(self, record: RecordId) -> bool:
-        return keys.witnesses_only(self.key(record), self._witness.timeline(record))
+        return keys.witnesses_only(self.key(record), self._witness.weighed(record))
 
     def _finds(self, subject: Subject) -> Iterator[tuple[str, str, Identifier]]:
         """Keys, values and hashes over which a record reaches others."""

@@ -8,14 +8,13 @@ noted in the change feed as `rebuilt`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from cmdb.model.observation import Json
 from cmdb.store.port import AssetId, AssetRow, Record, RecordId
-from reconcile import keys
-from reconcile.components import Components
+from reconcile.components import Components, Move
 from reconcile.decisions import decided
 from reconcile.witness import Witness
 
@@ -53,12 +52,20 @@ def rebuild(record: Record, step: Step, at: datetime, sequence: int | None = Non
         sequence: Place in the journal up to which everything is then applied.
     """
     with record.transaction(at):
+        components = components_of(record, at)
         if step.stage == ASSETS:
-            _assets(record, step, at)
+            _note(record, project(record, components, step), "values")
         else:
-            _records(record, step, at)
+            moved = identify(record, components, step)
+            assets = {link.asset for move in moved.values() for link in (*move.before, *move.after)}
+            _note(record, assets, "links")
         if sequence is not None:
             record.ledger.set_applied(sequence)
+
+
+def components_of(record: Record, at: datetime) -> Components:
+    """What settles a step, by the decisions and rules that hold."""
+    return Components(record, Witness(record.ledger), decided(record.ledger.decisions()), at)
 
 
 def differing(record: Record, after: int) -> tuple[AssetId, ...]:
@@ -75,24 +82,19 @@ def differing(record: Record, after: int) -> tuple[AssetId, ...]:
     return tuple(sorted(found))
 
 
-def _records(record: Record, step: Step, at: datetime) -> None:
-    witness = Witness(record.ledger)
+def identify(record: Record, components: Components, step: Step) -> Mapping[RecordId, Move]:
+    """Identifies records anew, those that know who they are or those of scans; gives the moves."""
     rows = record.ledger.records(map(RecordId, range(step.first, step.last + 1)))
     wanted = [
-        row.id
-        for row in rows.values()
-        if keys.witnesses_only(row.key, witness.timeline(row.id)) is (step.stage == SCANS)
+        row.id for row in rows.values() if components.witnesses_only(row) is (step.stage == SCANS)
     ]
-    components = Components(record, witness, decided(record.ledger.decisions()), at)
     components.identify(wanted)
-    moved = components.moves.values()
-    assets = {link.asset for move in moved for link in (*move.before, *move.after)}
     components.finish()
-    _note(record, assets, "links")
+    return components.moves
 
 
-def _assets(record: Record, step: Step, at: datetime) -> None:
-    components = Components(record, Witness(record.ledger), decided(record.ledger.decisions()), at)
+def project(record: Record, components: Components, step: Step) -> list[AssetId]:
+    """Projects assets anew; gives those that were otherwise before."""
     differed = []
     for asset in map(AssetId, range(step.first, step.last + 1)):
         row = record.view.asset(asset)
@@ -103,7 +105,7 @@ def _assets(record: Record, step: Step, at: datetime) -> None:
         if _state(record, asset) != before:
             differed.append(asset)
     components.finish()
-    _note(record, differed, "values")
+    return differed
 
 
 def _own(row: AssetRow | None, asset: AssetId) -> bool:

@@ -202,6 +202,14 @@ class Ledger(Protocol):
         """
         ...
 
+    def memo(self, name: str) -> str | None:
+        """What is to be remembered between transactions under that name."""
+        ...
+
+    def set_memo(self, name: str, text: str | None) -> None:
+        """Remembers it, with the rest of the transaction; None forgets it."""
+        ...
+
     def applied(self) -> int:
         """Journal sequence up to which everything is in the store."""
         ...
