@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from cmdb.model.classes import CLASS_BY_NAME
 from cmdb.model.declare import Attribute, Authority, Empty, Rank, Rule, Tolerance
-from cmdb.model.observation import Json, SectionKind, Source
+from cmdb.model.observation import Json, RecordKey, SectionKind, Source
 from reconcile.account import Account, Claim
 from reconcile.normalise.forms import FORMS
 
@@ -52,22 +53,48 @@ def weigh(attribute: Attribute, claims: Sequence[Claim], now: datetime) -> list[
     return [replace(entry, why=_why(entry, best, authority)) for entry in weighed]
 
 
-def winner(
-    attribute: Attribute, claims: Sequence[Claim], now: datetime
-) -> tuple[Claim | None, datetime | None]:
-    """The claim that weigh() puts first, if it says anything, and when time alone may change that.
+@dataclass(frozen=True, slots=True)
+class Won:
+    """What is so of an attribute."""
+
+    claim: Claim | None
+    """None: nobody says anything, or the empty answer wins."""
+    turns_at: datetime | None = None
+    """When time alone may change it."""
+    contested: bool = False
+    """Whether it may change when one of the others is merely said again."""
+
+
+def winner(attribute: Attribute, claims: Sequence[Claim], now: datetime) -> Won:
+    """The claim that weigh() puts first, if it says anything.
 
     Projections ask this for every attribute of every asset that changes: no reasons are made.
     """
     if len(claims) == 1:
         (claim,) = claims
-        return (claim if _form(attribute, claim.value) is not None else None), None
+        return Won(claim if _form(attribute, claim.value) is not None else None)
     weighed = _ordered(attribute, claims, now)
     best = weighed[0]
+    contested = any(_contests(entry, best, attribute.authority) for entry in weighed[1:])
     turns = min((at for entry in weighed if (at := turns_stale_at(entry))), default=None)
-    if best.form is None:
-        return None, turns if attribute.authority.empty is Empty.CLEARS else None
-    return best.claim, turns
+    if best.form is None and attribute.authority.empty is Empty.IGNORED:
+        return Won(None, None, contested)
+    return Won(best.claim if best.form is not None else None, turns, contested)
+
+
+def _contests(entry: Weighed, best: Weighed, authority: Authority) -> bool:
+    """Whether a claim may win, or help one to win, by being said again now."""
+    if entry.form is None and authority.empty is Empty.IGNORED:
+        return False
+    if authority.rule is Rule.LATEST and entry.group != best.group:
+        return True
+    if authority.rule is not Rule.PRIORITY and entry.stale:
+        return True
+    if entry.claim.value == best.claim.value:
+        return False
+    kinds = (entry.claim.record.key.source.kind, best.claim.record.key.source.kind)
+    freed = entry.stale and best.stale
+    return freed or (entry.rank, kinds[0]) <= (best.rank, kinds[1])
 
 
 def alike(attribute: Attribute, one: Json, two: Json) -> bool:
@@ -271,8 +298,28 @@ def class_of(accounts: Sequence[Account], order: Authority, now: datetime) -> st
     Where another source names a class that extends the winner's, that one is more exact and
     not a contradiction: an agent's Computer is a hypervisor's VirtualMachine.
     """
-    from cmdb.model.classes import CLASS_BY_NAME
+    said = _classes(accounts, order, now)
+    if not said:
+        return None
+    best = said[0][1]
+    for _, name in said[1:]:
+        if name != best and best in CLASS_BY_NAME[name].lineage():
+            best = name
+    return best
 
+
+def class_contested(accounts: Sequence[Account], order: Authority, now: datetime) -> bool:
+    """Whether the class may be another when somebody merely says the same again."""
+    said = _classes(accounts, order, now)
+    if not said:
+        return False
+    first, best = said[0]
+    return any(name != best and (mark[0], False, mark[2]) <= first[:3] for mark, name in said[1:])
+
+
+def _classes(
+    accounts: Sequence[Account], order: Authority, now: datetime
+) -> list[tuple[tuple[int, bool, int, float, RecordKey], str]]:
     said = []
     for account in accounts:
         if account.cls in CLASS_BY_NAME:
@@ -283,11 +330,4 @@ def class_of(accounts: Sequence[Account], order: Authority, now: datetime) -> st
             stale = after is not None and now >= at + after
             mark = (_SPECIFIC.get(account.cls, 0), stale, place, -at.timestamp(), account.row.key)
             said.append((mark, account.cls))
-    if not said:
-        return None
-    said.sort()
-    best = said[0][1]
-    for _, name in said[1:]:
-        if name != best and best in CLASS_BY_NAME[name].lineage():
-            best = name
-    return best
+    return sorted(said)

@@ -178,11 +178,11 @@ class Pipeline:
             record: seen for record, seen in group.confirmed.items() if record not in group.changed
         }
         links = self._ledger.links(quiet)
-        absent = self._view.absent({link.asset for link in links.values()})
+        unsettled = self._view.unsettled({link.asset for link in links.values()})
         rows = self._ledger.records(links)
         for record, link in sorted(links.items()):
             late = at - quiet[record] > _CATCH_UP
-            if late or record in group.related or link.asset in absent:
+            if late or record in group.related or link.asset in unsettled:
                 components.touch_asset(link.asset)
             else:
                 self._view.touch(link.asset, rows[record].seen_at, group.talked.get(record))

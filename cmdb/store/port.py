@@ -100,8 +100,8 @@ class View(Protocol):
         """Notes when the asset, and perhaps its connections, were seen again, all as before."""
         ...
 
-    def absent(self, assets: Iterable[AssetId]) -> set[AssetId]:
-        """Those of these that are not present."""
+    def unsettled(self, assets: Iterable[AssetId]) -> set[AssetId]:
+        """Those of these that are not present, or contested: to be heard of again matters."""
         ...
 
     def unseen(self, assets: Iterable[AssetId], since: datetime) -> set[AssetId]:

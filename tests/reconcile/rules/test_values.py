@@ -107,6 +107,15 @@ def test_numbers_within_the_tolerance_do_not_flap(engine: Engine, said: Say, rul
     assert changes(engine) == []
 
 
+def test_without_a_tolerance_they_do(engine: Engine, said: Say) -> None:
+    under(engine, of_memory("rule: latest", "compare: number"))
+    for at in range(1, 5):
+        size = 1000 + 40 * (at % 2)
+        fields = SERIAL | {"memory_bytes": size}
+        engine.tell(said("cloud", str(at % 2), at, instance=str(at % 2), attributes=fields))
+    assert len(changes(engine)) == 3
+
+
 def test_numbers_beyond_the_tolerance_are_others(engine: Engine, said: Say) -> None:
     engine.tell(*three(said, "memory_bytes", 1000, 1060, 1090))
     under(engine, of_memory("rule: most reported", "tolerance: 50", "compare: number"), 4)
