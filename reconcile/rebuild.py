@@ -84,28 +84,37 @@ def differing(record: Record, after: int) -> tuple[AssetId, ...]:
 
 def identify(record: Record, components: Components, step: Step) -> Mapping[RecordId, Move]:
     """Identifies records anew, those that know who they are or those of scans; gives the moves."""
-    rows = record.ledger.records(map(RecordId, range(step.first, step.last + 1)))
-    wanted = [
-        row.id for row in rows.values() if components.witnesses_only(row) is (step.stage == SCANS)
-    ]
-    components.identify(wanted)
-    components.finish()
+    ids = map(RecordId, range(step.first, step.last + 1))
+    identify_these(record, components, ids, scans=step.stage == SCANS)
     return components.moves
+
+
+def identify_these(
+    record: Record, components: Components, ids: Iterable[RecordId], *, scans: bool
+) -> None:
+    """Identifies these records anew: those of scans, or those that know who they are."""
+    rows = record.ledger.records(ids)
+    components.identify([r.id for r in rows.values() if components.witnesses_only(r) is scans])
+    components.finish()
 
 
 def project(record: Record, components: Components, step: Step) -> list[AssetId]:
     """Projects assets anew; gives those that were otherwise before."""
     differed = []
     for asset in map(AssetId, range(step.first, step.last + 1)):
-        row = record.view.asset(asset)
-        if not record.ledger.linked(asset) and not _own(row, asset):
-            continue
         before = _state(record, asset)
-        components.project(asset)
-        if _state(record, asset) != before:
+        if project_one(record, components, asset) and _state(record, asset) != before:
             differed.append(asset)
     components.finish()
     return differed
+
+
+def project_one(record: Record, components: Components, asset: AssetId) -> bool:
+    """Projects an asset anew; whether the id stands for one."""
+    if not record.ledger.linked(asset) and not _own(record.view.asset(asset), asset):
+        return False
+    components.project(asset)
+    return True
 
 
 def _own(row: AssetRow | None, asset: AssetId) -> bool:
