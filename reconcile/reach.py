@@ -73,6 +73,9 @@ class Reach:
         found |= {other for other in self.ruled(subject.key) if not self._witness_only(other)}
         found.discard(subject.record)
         self.load(sorted(found))
+        if self._decided.rules.weighs:
+            # Found by what it gave; by the rules that names no hardware any more.
+            found = {other for other in found if not self._witness_only(other)}
         return {other for other in found if not self._aside(self.key(other))}
 
     def ruled(self, key: RecordKey) -> set[RecordId]:

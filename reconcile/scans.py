@@ -141,6 +141,8 @@ class Scans:
         found = []
         for record in sorted(wanted, key=self._reach.key):
             timeline = self._witness.weighed(record)
+            if keys.witnesses_only(self._reach.key(record), timeline):
+                continue
             names = frozenset(name for node in timeline.nodes for name in node.of("name"))
             for link in links.get(record, ()):
                 since, until = _span(link)

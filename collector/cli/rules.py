@@ -91,6 +91,101 @@ def check(context: typer.Context, file: File, as_json: AsJson = False) -> None:
         raise typer.Exit(FAILED)
 
 
+@rules.command("simulate")
+def simulate(
+    context: typer.Context,
+    file: File,
+    days: Annotated[
+        int,
+        typer.Option(min=0, max=3660, help="Compare what was heard in so many days; 0: all."),
+    ] = 30,
+    as_json: AsJson = False,
+) -> None:
+    """Try a rules file out on a copy, and list every asset that would be otherwise."""
+    name, text, wrong = _read(file)
+    if wrong is not None:
+        fail(f"{name}:{wrong['problems'][0]['line']}: {wrong['problems'][0]['text']}", USAGE)
+    with estate(context) as opened:
+        params = {"text": text, "file": Path(name).name, "days": days}
+        number = opened.call("rules.simulate", params)["number"]
+        lines = _simulated(opened, number)
+        totals = next((each for each in lines if each["kind"] == "totals"), None)
+        if totals is None:
+            fail("the simulation gave no end", FAILED)
+    differences = [each for each in lines if each["kind"] == "asset"]
+    if as_json:
+        show.print_json({"assets": differences, "totals": totals})
+        return
+    for each in differences:
+        _print_difference(each)
+    _print_totals(totals)
+
+
+def _simulated(opened: Estate, number: int) -> list[dict[str, Any]]:
+    """All lines of a simulation; stops it when this is interrupted."""
+    lines: list[dict[str, Any]] = []
+    place = 0
+    try:
+        while True:
+            told = opened.call("rules.simulated", {"number": number, "after": place})
+            lines += told["lines"]
+            place = told["next"]
+            progress(told["done"], max(told["total"], 1))
+            if not told["running"]:
+                break
+            if not told["lines"]:
+                time.sleep(_LOOK_EVERY_S)
+    except KeyboardInterrupt:
+        opened.call("rules.stop", {})
+        raise
+    if told["failure"]:
+        fail(told["failure"], FAILED)
+    return lines
+
+
+def _print_difference(found: dict[str, Any]) -> None:
+    into = f" into {found['into']}" if found["into"] else ""
+    what = ", ".join(found["what"])
+    title = f"{found['asset']}  {found['name']}  {found['cls']}: {what}{into}"
+    typer.secho(show.clean(title), bold=True)
+    if found["cls_before"]:
+        typer.echo(show.clean(f"  class: {found['cls_before']} -> {found['cls']}"))
+    if found["state_after"]:
+        state = f"  state: {found['state_before']} -> {found['state_after']}"
+        typer.echo(show.clean(f"{state} ({found['state_why']})"))
+    for value in found["values"]:
+        sides = (
+            f"{_worded(value['before'])} ({value['source_before']})",
+            f"{_worded(value['after'])} ({value['source_after'] or 'nobody'})",
+        )
+        why = f"{value['why']}; {value['rule']}"
+        typer.echo(show.clean(f"  {value['attribute']}: {' -> '.join(sides)}: {why}"))
+    for moved in found["records"]:
+        name = "/".join(moved["record"].values())
+        sides = (", ".join(moved["before"]) or "nothing", ", ".join(moved["after"]) or "nothing")
+        typer.echo(show.clean(f"  record {name}: {' -> '.join(sides)}, by {moved['rule']}"))
+
+
+def _worded(value: object) -> str:
+    return "nothing" if value is None else show.clean(value)
+
+
+def _print_totals(totals: dict[str, Any]) -> None:
+    show.table(
+        ("class", "attribute", "assets #"),
+        ((row["cls"], row["attribute"], row["assets"]) for row in totals["by_attribute"]),
+    )
+    kinds = ", ".join(f"{count} {kind}" for kind, count in totals["by_kind"].items())
+    typer.echo(f"{totals['assets']} assets would differ{f': {kinds}' if kinds else ''}")
+    states = f"; {totals['for_states']} more for their state" if totals["for_states"] else ""
+    typer.echo(f"{totals['looked_at']} assets were compared{states}")
+    if totals["left_out"]:
+        typer.echo(
+            f"{totals['left_out']} assets were not heard of in these days and were left out;"
+            " --days 0 compares them, too"
+        )
+
+
 @rules.command("apply")
 def apply(context: typer.Context, file: File, note: Note = "", as_json: AsJson = False) -> None:
     """Put a rules file in force, and project the estate anew."""

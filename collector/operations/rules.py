@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cmdb.people.roles import CHANGE_MANAGER, VIEWER
 from collector.operation import Context, InputRefused, NoParams, Operation
 from collector.operations.identity import deciding
+from collector.simulation import Found
 from reconcile.rules.show import (
     ProblemView,
     RulesView,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from reconcile.rules.read import Loaded
 
 _MOST_TOLD = 20
+_MOST_DAYS = 3_660
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,38 @@ class UndoParams:
     """Why the version is taken back."""
 
     note: str = ""
+
+
+@dataclass(frozen=True)
+class SimulateParams:
+    """A rules file that is tried out."""
+
+    text: str
+    file: str = ""
+    days: int = 30
+    """Identity and values are compared for what was heard in so many days; 0: for everything."""
+
+
+@dataclass(frozen=True)
+class FoundParams:
+    """A simulation, and the place from which its lines are wanted."""
+
+    number: int
+    after: int = 0
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A simulation."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """Whether a simulation was running."""
+
+    was_running: bool
 
 
 @dataclass(frozen=True)
@@ -198,6 +232,27 @@ def _progress(context: Context, params: ProgressParams) -> Progress:
         return Progress(version, applied, work(record))
 
 
+def _simulate(context: Context, params: SimulateParams) -> Begun:
+    from collector.simulation import start
+
+    good_file(params.text, params.file)
+    if not 0 <= params.days <= _MOST_DAYS:
+        raise InputRefused(f"days is {params.days}; it is 0 for everything, or up to {_MOST_DAYS}")
+    return Begun(start(context.home, params.text, params.days, context.account))
+
+
+def _found(context: Context, params: FoundParams) -> Found:
+    from collector.simulation import found
+
+    return found(context.home, params.number, params.after)
+
+
+def _stop(context: Context, _: NoParams) -> Stopped:
+    from collector.simulation import stop
+
+    return Stopped(stop(context.home))
+
+
 def _history(context: Context, _: NoParams) -> VersionList:
     return VersionList(version_list(context.record))
 
@@ -214,6 +269,18 @@ OPERATIONS = (
     Operation(
         "rules.check", "POST", "/rules/check", "Say what is wrong in a rules file", FileParams,
         Checked, _check, VIEWER,
+    ),
+    Operation(
+        "rules.simulate", "POST", "/rules/simulate", "Try a rules file out on a copy",
+        SimulateParams, Begun, _simulate, CHANGE_MANAGER,
+    ),
+    Operation(
+        "rules.simulated", "GET", "/rules/simulations/{number}", "What a simulation found so far",
+        FoundParams, Found, _found, CHANGE_MANAGER,
+    ),
+    Operation(
+        "rules.stop", "POST", "/rules/simulate/stop", "End the simulation that is running",
+        NoParams, Stopped, _stop, CHANGE_MANAGER,
     ),
     Operation(
         "rules.apply", "POST", "/rules/apply", "Put a rules file in force", ApplyParams, InForce,
