@@ -45,6 +45,7 @@ FAILURES: tuple[tuple[str, str, Kind], ...] = (
     ("collector.journal.port", "JournalFull", Kind.NO_ROOM),
     ("collector.journal.port", "JournalError", Kind.UNAVAILABLE),
     ("collector.backup", "BackupError", Kind.REFUSED),
+    ("collector.simulation", "SimulationRefused", Kind.REFUSED),
     ("collector.demo", "DemoFailed", Kind.UNAVAILABLE),
     ("collector.operation", "InputRefused", Kind.REFUSED),
     # A number beyond what a store can hold.

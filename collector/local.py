@@ -109,9 +109,10 @@ class LocalEstate:
 
     def _settle(self, sequence: int) -> int:
         from collector.reconciler import Reconciler
+        from reconcile.rules import carry_out
 
         record = self._open_record()
-        if record.ledger.applied() < sequence:
+        if record.ledger.applied() < sequence or carry_out.pending(record) is not None:
             worker = Reconciler(record, self._open_door().journal)
             until = time.monotonic() + _PATIENCE_S
             while worker.step() and time.monotonic() < until:

@@ -62,6 +62,8 @@ class Then:
         more = self.past.view.more_relations
         if more:
             note = note.also(f"{more} more assets have relations to it that are not listed")
+        if self.past.past.rules_note:
+            note = note.also(self.past.past.rules_note)
         renamed: Any = named(answer, self.past.view.former_names())
         return cast("_Answer", replace(renamed, past=note))
 

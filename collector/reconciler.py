@@ -20,6 +20,7 @@ from collector.clock import REPLAY, utc_now
 from collector.journal.port import ERASE_FORM, REBUILD_FORM, RETAIN_FORM, JournalReader, Numbered
 from reconcile.adopt import adopt
 from reconcile.pipeline import Pipeline
+from reconcile.rules import carry_out
 
 _GROUP = 256
 _GROUP_BYTES = 8 * 1024 * 1024
@@ -71,12 +72,12 @@ class Reconciler:
         self._retaining: Iterator[retention.Step] = iter(())
 
     def step(self) -> int:
-        """Applies the next group; says how many entries it had, 0 when all is applied."""
+        """Applies the next group; says how many entries it had, 0 when nothing is left to do."""
         self._adopt()
         applied = self._record.ledger.applied()
         waiting = self._journal.read(applied, _GROUP, _GROUP_BYTES)
         if not waiting:
-            return 0
+            return self._carry_out()
         if waiting[0].entry.form == ERASE_FORM:
             return self._erase(waiting[0])
         if waiting[0].entry.form == REBUILD_FORM:
@@ -93,7 +94,12 @@ class Reconciler:
             _log.exception("a group of %d entries failed; trying them one by one", len(group))
             for numbered in group:
                 self._apply_or_set_aside(numbered)
+        self._carry_out()
         return len(group)
+
+    def _carry_out(self) -> int:
+        """A step of what new rules ask for, by turns with what comes in; 0 when all is done."""
+        return int(carry_out.advance(self._record, self._record.view.replay_clock() or utc_now()))
 
     def _adopt(self) -> None:
         """Once: a home of a version that had no timelines gets them before anything new comes."""

@@ -2,25 +2,24 @@
 
 A total order: fresh before stale, then the attribute's rule, then rank, time, normal value and
 the record's own key, so that the winner depends on what was said and on the clock, never on the
-order of arrival. A claim that is empty says that its source looked and found nothing; it never
-wins over a value.
+order of arrival. Under a dynamic rule those that say the same stand together, and the rank decides
+which of them speaks: equal things in two spellings do not flap. A claim that is empty says that
+its source looked and found nothing; it never wins over a value, unless the rule says that it
+clears.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from cmdb.model.classes.authority import MEASURED
-from cmdb.model.declare import Attribute, Authority, Rule
-from cmdb.model.observation import Json, SectionKind
+from cmdb.model.classes import CLASS_BY_NAME
+from cmdb.model.declare import Attribute, Authority, Empty, Rank, Rule, Tolerance
+from cmdb.model.observation import Json, RecordKey, SectionKind, Source
 from reconcile.account import Account, Claim
 from reconcile.normalise.forms import FORMS
-
-SOONEST_STALE = min(rank.stale_after for rank in MEASURED.ranks if rank.stale_after is not None)
-"""No claim that was confirmed since so long ago is stale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +34,8 @@ class Weighed:
     stale: bool
     why: str
     """Why it wins or loses."""
+    group: str | None = None
+    """What it shares with claims that say the same: its form, or that of a number close by."""
 
 
 def weigh(attribute: Attribute, claims: Sequence[Claim], now: datetime) -> list[Weighed]:
@@ -42,36 +43,73 @@ def weigh(attribute: Attribute, claims: Sequence[Claim], now: datetime) -> list[
 
     The first one wins if its form is not None.
     """
-    if not claims:
+    weighed = _ordered(attribute, claims, now)
+    if not weighed:
         return []
     authority = attribute.authority
-    weighed = [_weigh(attribute, claim, now) for claim in claims]
-    popular = Counter(entry.form for entry in weighed)
-    weighed.sort(key=lambda entry: _order(entry, authority, popular))
     best = weighed[0]
     if len(weighed) == 1 and best.form is not None:
         return [replace(best, why=f"the only word there is{_though(best)}")]
-    return [_explained(entry, best, authority) for entry in weighed]
+    return [replace(entry, why=_why(entry, best, authority)) for entry in weighed]
 
 
-def winner(
-    attribute: Attribute, claims: Sequence[Claim], now: datetime
-) -> tuple[Claim | None, datetime | None]:
-    """The claim that weigh() puts first, if it says anything, and when time alone may change that.
+@dataclass(frozen=True, slots=True)
+class Won:
+    """What is so of an attribute."""
+
+    claim: Claim | None
+    """None: nobody says anything, or the empty answer wins."""
+    turns_at: datetime | None = None
+    """When time alone may change it."""
+    contested: bool = False
+    """Whether it may change when one of the others is merely said again."""
+
+
+def winner(attribute: Attribute, claims: Sequence[Claim], now: datetime) -> Won:
+    """The claim that weigh() puts first, if it says anything.
 
     Projections ask this for every attribute of every asset that changes: no reasons are made.
     """
     if len(claims) == 1:
         (claim,) = claims
-        return (claim if _form(attribute, claim.value) is not None else None), None
-    weighed = [_weigh(attribute, claim, now) for claim in claims]
-    authority = attribute.authority
-    popular = Counter(entry.form for entry in weighed)
-    best = min(weighed, key=lambda entry: _order(entry, authority, popular))
-    if best.form is None:
-        return None, None
-    turns = [at for entry in weighed if (at := turns_stale_at(entry))]
-    return best.claim, min(turns, default=None)
+        return Won(claim if _form(attribute, claim.value) is not None else None)
+    weighed = _ordered(attribute, claims, now)
+    best = weighed[0]
+    contested = any(_contests(entry, best, attribute.authority) for entry in weighed[1:])
+    turns = min((at for entry in weighed if (at := turns_stale_at(entry))), default=None)
+    if best.form is None and attribute.authority.empty is Empty.IGNORED:
+        return Won(None, None, contested)
+    return Won(best.claim if best.form is not None else None, turns, contested)
+
+
+def _contests(entry: Weighed, best: Weighed, authority: Authority) -> bool:
+    """Whether a claim may win, or help one to win, by being said again now."""
+    if entry.form is None and authority.empty is Empty.IGNORED:
+        return False
+    if authority.rule is Rule.LATEST and entry.group != best.group:
+        return True
+    if authority.rule is not Rule.PRIORITY and entry.stale:
+        return True
+    if entry.claim.value == best.claim.value:
+        return False
+    kinds = (entry.claim.record.key.source.kind, best.claim.record.key.source.kind)
+    freed = entry.stale and best.stale
+    return freed or (entry.rank, kinds[0]) <= (best.rank, kinds[1])
+
+
+def alike(attribute: Attribute, one: Json, two: Json) -> bool:
+    """Whether two values are the same for an attribute: in normal form, or within its tolerance."""
+    if one is None or two is None:
+        return False
+    form = FORMS[attribute.normal]
+    first, second = form(one), form(two)
+    if first is None or second is None:
+        return False
+    tolerance = attribute.authority.tolerance
+    return first == second or (
+        tolerance is not None and _is_number(one) and _is_number(two)
+        and tolerance.joins(_size(one), _size(two))
+    )  # fmt: skip
 
 
 def turns_stale_at(entry: Weighed) -> datetime | None:
@@ -81,15 +119,76 @@ def turns_stale_at(entry: Weighed) -> datetime | None:
     return entry.claim.said_at + entry.stale_after
 
 
+def _ordered(attribute: Attribute, claims: Sequence[Claim], now: datetime) -> list[Weighed]:
+    authority = attribute.authority
+    weighed = [_weigh(attribute, claim, now) for claim in claims]
+    if authority.rule is Rule.PRIORITY and authority.tolerance is None:
+        weighed.sort(key=lambda entry: _order(entry, authority, (), _latest((entry,))))
+        return weighed
+    if authority.tolerance is not None:
+        weighed = _grouped(weighed, authority.tolerance)
+    score = _SCORES[authority.rule]
+    scores = {place: score(entries) for place, entries in _by_group(weighed).items()}
+    # Which of those that say the same speaks must not change with each of their reports.
+    times = {place: _latest(entries) for place, entries in _by_group(weighed, ranked=True).items()}
+    weighed.sort(
+        key=lambda entry: _order(
+            entry,
+            authority,
+            (scores[entry.stale, -1, entry.group],),
+            times[entry.stale, entry.rank, entry.group],
+        )
+    )
+    return weighed
+
+
+def _by_group(
+    weighed: Sequence[Weighed], *, ranked: bool = False
+) -> dict[tuple[bool, int, str | None], list[Weighed]]:
+    found: dict[tuple[bool, int, str | None], list[Weighed]] = {}
+    for entry in weighed:
+        place = (entry.stale, entry.rank if ranked else -1, entry.group)
+        found.setdefault(place, []).append(entry)
+    return found
+
+
 def _weigh(attribute: Attribute, claim: Claim, now: datetime) -> Weighed:
-    ranks = attribute.authority.ranks
-    kind = claim.record.key.source.kind
+    place, rank = _placed(attribute.authority.ranks, claim.record.key.source)
+    form = _form(attribute, claim.value)
+    after = rank.stale_after if rank is not None else None
+    stale = after is not None and now >= claim.said_at + after
+    return Weighed(claim, form, place, after, stale, "", form)
+
+
+def _placed(ranks: Sequence[Rank], source: Source) -> tuple[int, Rank | None]:
+    """The place of a source: that of its own name before that of its kind."""
+    found: tuple[int, Rank | None] = (len(ranks), None)
     for place, rank in enumerate(ranks):
-        if rank.kind == kind:
-            after = rank.stale_after
-            stale = after is not None and now >= claim.said_at + after
-            return Weighed(claim, _form(attribute, claim.value), place, after, stale, "")
-    return Weighed(claim, _form(attribute, claim.value), len(ranks), None, stale=False, why="")
+        if rank.kind == source.kind:
+            if rank.instance == source.instance:
+                return place, rank
+            if rank.instance is None:
+                found = (place, rank)
+    return found
+
+
+def _grouped(weighed: Sequence[Weighed], tolerance: Tolerance) -> list[Weighed]:
+    """Numbers that differ by no more than is allowed from the least of their group are one."""
+    found: list[Weighed] = []
+    least: Weighed | None = None
+
+    def size(entry: Weighed) -> tuple[float, str]:
+        return _size(entry.claim.value), entry.form or ""
+
+    for entry in sorted(weighed, key=size):
+        if entry.form is None or not _is_number(entry.claim.value):
+            found.append(entry)
+        elif least is not None and tolerance.joins(size(least)[0], size(entry)[0]):
+            found.append(replace(entry, group=least.form))
+        else:
+            least = entry
+            found.append(entry)
+    return found
 
 
 def _form(attribute: Attribute, value: Json) -> str | None:
@@ -99,44 +198,63 @@ def _form(attribute: Attribute, value: Json) -> str | None:
 
 
 def _order(
-    entry: Weighed, authority: Authority, popular: Counter[str | None]
+    entry: Weighed, authority: Authority, by_rule: tuple[float, ...], said: float
 ) -> tuple[object, ...]:
-    said = -entry.claim.said_at.timestamp()
-    form = entry.form or ""
-    by_rule: tuple[object, ...] = ()
-    if authority.rule is Rule.LATEST:
-        by_rule = (said,)
-    elif authority.rule is Rule.MOST_REPORTED:
-        by_rule = (-popular[entry.form],)
-    elif authority.rule in {Rule.LARGEST, Rule.SMALLEST}:
-        size = _size(entry.claim.value)
-        by_rule = (-size if authority.rule is Rule.LARGEST else size,)
+    grouped = entry.group or ""
     return (
-        entry.form is None,
+        entry.form is None and authority.empty is Empty.IGNORED,
         entry.stale,
         *by_rule,
         entry.rank,
         entry.claim.record.key.source.kind,
         said,
-        form,
+        grouped,
         entry.claim.record.key,
     )
+
+
+def _latest(entries: Sequence[Weighed]) -> float:
+    return -max(entry.claim.said_at.timestamp() for entry in entries)
+
+
+def _most(entries: Sequence[Weighed]) -> float:
+    return -len(entries)
+
+
+def _largest(entries: Sequence[Weighed]) -> float:
+    return min(-_size(entry.claim.value) if entry.form else math.inf for entry in entries)
+
+
+def _smallest(entries: Sequence[Weighed]) -> float:
+    return min(_size(entry.claim.value) if entry.form else math.inf for entry in entries)
+
+
+_SCORES: Mapping[Rule, Callable[[Sequence[Weighed]], float]] = {
+    Rule.PRIORITY: lambda _: 0.0,
+    Rule.LATEST: _latest,
+    Rule.MOST_REPORTED: _most,
+    Rule.LARGEST: _largest,
+    Rule.SMALLEST: _smallest,
+}
+"""What dynamic rules make of claims that say the same; the least goes first."""
+
+
+def _is_number(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _size(value: Json) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def _explained(entry: Weighed, best: Weighed, authority: Authority) -> Weighed:
-    return replace(entry, why=_why(entry, best, authority))
-
-
 def _why(entry: Weighed, best: Weighed, authority: Authority) -> str:
-    if entry.form is None:
+    clears = authority.empty is Empty.CLEARS
+    if entry.form is None and not clears:
         return "looked at and empty: says nothing"
     if entry is best:
-        return _why_best(entry, authority)
-    return "says the same" if entry.form == best.form else _why_lost(entry, best, authority)
+        found = "" if entry.form is not None else "looked at and empty, which counts: "
+        return found + _why_best(entry, authority)
+    return "says the same" if entry.group == best.group else _why_lost(entry, best, authority)
 
 
 def _why_lost(entry: Weighed, best: Weighed, authority: Authority) -> str:
@@ -146,15 +264,21 @@ def _why_lost(entry: Weighed, best: Weighed, authority: Authority) -> str:
         return f"another value is {authority.rule.value}"
     if entry.rank == best.rank:
         return "same rank, said earlier"
-    kinds = entry.claim.record.key.source.kind, best.claim.record.key.source.kind
-    return f"{kinds[0]} ranks {entry.rank + 1}, {kinds[1]} ranks {best.rank + 1}"
+    names = [_ranked(each, authority) for each in (entry, best)]
+    return f"{names[0]} ranks {entry.rank + 1}, {names[1]} ranks {best.rank + 1}"
 
 
 def _why_best(entry: Weighed, authority: Authority) -> str:
     if authority.rule is Rule.PRIORITY:
-        kind = entry.claim.record.key.source.kind
-        return f"{kind} is the most trusted that says anything{_though(entry)}"
+        name = _ranked(entry, authority)
+        return f"{name} is the most trusted that says anything{_though(entry)}"
     return f"{authority.rule.value}{_though(entry)}"
+
+
+def _ranked(entry: Weighed, authority: Authority) -> str:
+    """The source as the order names it."""
+    kind = entry.claim.record.key.source.kind
+    return str(authority.ranks[entry.rank]) if entry.rank < len(authority.ranks) else kind
 
 
 def _though(entry: Weighed) -> str:
@@ -174,8 +298,28 @@ def class_of(accounts: Sequence[Account], order: Authority, now: datetime) -> st
     Where another source names a class that extends the winner's, that one is more exact and
     not a contradiction: an agent's Computer is a hypervisor's VirtualMachine.
     """
-    from cmdb.model.classes import CLASS_BY_NAME
+    said = _classes(accounts, order, now)
+    if not said:
+        return None
+    best = said[0][1]
+    for _, name in said[1:]:
+        if name != best and best in CLASS_BY_NAME[name].lineage():
+            best = name
+    return best
 
+
+def class_contested(accounts: Sequence[Account], order: Authority, now: datetime) -> bool:
+    """Whether the class may be another when somebody merely says the same again."""
+    said = _classes(accounts, order, now)
+    if not said:
+        return False
+    first, best = said[0]
+    return any(name != best and (mark[0], False, mark[2]) <= first[:3] for mark, name in said[1:])
+
+
+def _classes(
+    accounts: Sequence[Account], order: Authority, now: datetime
+) -> list[tuple[tuple[int, bool, int, float, RecordKey], str]]:
     said = []
     for account in accounts:
         if account.cls in CLASS_BY_NAME:
@@ -186,11 +330,4 @@ def class_of(accounts: Sequence[Account], order: Authority, now: datetime) -> st
             stale = after is not None and now >= at + after
             mark = (_SPECIFIC.get(account.cls, 0), stale, place, -at.timestamp(), account.row.key)
             said.append((mark, account.cls))
-    if not said:
-        return None
-    said.sort()
-    best = said[0][1]
-    for _, name in said[1:]:
-        if name != best and best in CLASS_BY_NAME[name].lineage():
-            best = name
-    return best
+    return sorted(said)

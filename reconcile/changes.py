@@ -7,18 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 
-from cmdb.model.classes import CLASS_BY_NAME
 from cmdb.model.observation import Json
 from cmdb.store.port import AssetRow, Installed, Part, Projection
+from reconcile.authority import alike
 from reconcile.lifecycle import PRESENT, Life
-from reconcile.normalise.forms import FORMS
+from reconcile.rules.model import DEFAULTS, Rules
 
 _MOST_LISTED = 200
 """Programs and parts named in one change; the counts are always whole."""
 
 
 def altered(
-    before: AssetRow | None, parts: Sequence[AssetRow], after: Projection, life: Life
+    before: AssetRow | None,
+    parts: Sequence[AssetRow],
+    after: Projection,
+    life: Life,
+    rules: Rules = DEFAULTS,
 ) -> dict[str, Json]:
     """What differs, empty when nothing does.
 
@@ -27,13 +31,14 @@ def altered(
         parts: Its parts as they were.
         after: What it is now.
         life: Why it is in its state.
+        rules: When two values are the same.
     """
     if before is None:
         born: dict[str, Json] = {"class": after.cls}
         # A run may have missed it before it was heard of.
         return born if after.state == PRESENT else {**born, "state": [None, after.state]}
     detail: dict[str, Json] = {}
-    values = _values(before, after)
+    values = _values(before, after, rules)
     if values:
         detail["attributes"] = values
     if before.cls != after.cls:
@@ -65,25 +70,16 @@ def programs(come: Sequence[Installed], gone: Sequence[Installed]) -> dict[str, 
     return detail
 
 
-def _values(before: AssetRow, after: Projection) -> dict[str, Json]:
-    forms = {
-        attribute.name: FORMS[attribute.normal]
-        for attribute in CLASS_BY_NAME[after.cls].all_attributes()
-    }
+def _values(before: AssetRow, after: Projection, rules: Rules) -> dict[str, Json]:
+    declared = {attribute.name: attribute for attribute in rules.attributes(after.cls)}
     names = sorted({*before.attributes, *after.attributes})
     found: dict[str, Json] = {}
     for name in names:
         old, new = before.attributes.get(name), after.attributes.get(name)
-        if old != new and not _same(forms.get(name), old, new):
+        attribute = declared.get(name)
+        if old != new and not (attribute and alike(attribute, old, new)):
             found[name] = [old, new]
     return found
-
-
-def _same(form: object, old: Json, new: Json) -> bool:
-    if not callable(form) or old is None or new is None:
-        return False
-    one, two = form(old), form(new)
-    return one is not None and one == two
 
 
 def merged(*details: Mapping[str, Json]) -> dict[str, Json]:

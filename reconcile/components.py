@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cmdb.model.observation import Json, RecordKey, RunEvent
-from cmdb.store.port import AssetId, Inside, LinkRow, Record, RecordId
+from cmdb.store.port import AssetId, Inside, LinkRow, Record, RecordId, RecordRow
 from reconcile import changes, keys, timeline
 from reconcile.account import Account
 from reconcile.decisions import BY_HAND, Decided
@@ -61,6 +61,7 @@ class Components:
         self._at = at
         self._witness = witness
         self._decided = decided
+        witness.weigh_by(decided.rules)
         self._reach = Reach(record.ledger, witness, decided)
         self._things = Things(record, decided)
         self._voices = Voices(record.ledger)
@@ -70,6 +71,8 @@ class Components:
         self._moved: dict[AssetId, Counter[AssetId]] = defaultdict(Counter)
         self._notes: dict[AssetId, dict[str, Json]] = defaultdict(dict)
         self._projected = 0
+        self.because: dict[str, Json] = {}
+        """What every change set says of why it came about."""
         self.moves: dict[RecordId, Move] = {}
         """Records that are about something else than before."""
 
@@ -96,7 +99,7 @@ class Components:
             self._followers.add(key)
         elif self._decided.excludes(key):
             self._leave_out(record)
-        elif keys.witnesses_only(key, self._witness.timeline(record)):
+        elif keys.witnesses_only(key, self._witness.weighed(record)):
             self._scans.add(record)
         else:
             component = self._reach.component(record)
@@ -178,6 +181,10 @@ class Components:
             self._view.add_change(asset, "changed", detail)
         self._projected += 1
 
+    def witnesses_only(self, row: RecordRow) -> bool:
+        """Whether a record is a scan's that never named any hardware."""
+        return keys.witnesses_only(row.key, self._witness.weighed(row.id))
+
     def finish(self) -> int:
         """Projects every asset that may differ; says how many were."""
         for _ in range(_ROUNDS):
@@ -190,7 +197,9 @@ class Components:
         return self._projected
 
     def _settle(self, component: Sequence[Subject]) -> None:
-        things = identify(component, self._decided.rulings, self._reach.ignored)
+        things = identify(
+            component, self._decided.rulings, self._reach.ignored, self._decided.rules.order
+        )
         records = [subject.record for subject in component]
         self._ledger.watch(frozenset().union(*(thing.watched for thing in things)))
         before = self._ledger.stretches(records)
@@ -260,7 +269,7 @@ class Components:
             scope = self._reach.key(record).scope
             for address in self._witness.touched.records.get(record, ()):
                 self._at_address(scope, address)
-            known = self._witness.timeline(record)
+            known = self._witness.weighed(record)
             if not keys.witnesses_only(self._reach.key(record), known):
                 self._near_macs(known)
 
@@ -273,7 +282,7 @@ class Components:
             for record in waiting:
                 key = self._reach.key(record)
                 out = self._decided.excludes(key)
-                if out or not keys.witnesses_only(key, self._witness.timeline(record)):
+                if out or not keys.witnesses_only(key, self._witness.weighed(record)):
                     continue
                 before = self._ledger.stretches([record]).get(record, ())
                 links = scan_links(record, scans.seen(record), self._things.anchored, self._at)
@@ -316,7 +325,7 @@ class Components:
             return
         accounts = self._voices.of(links)
         life = self._life(accounts)
-        after = project(accounts, self._targets(accounts), life, self._at)
+        after = project(accounts, self._targets(accounts), life, self._at, self._decided.rules)
         before = self._view.asset(asset)
         if before is not None and before.id != asset:
             self._view.revive(asset)
@@ -324,9 +333,10 @@ class Components:
         parts = self._view.parts(asset) if before else ()
         self._view.put(asset, after)
         self._projected += 1
-        altered = changes.altered(before, parts, after, life)
+        altered = changes.altered(before, parts, after, life, self._decided.rules)
         detail = changes.merged(altered, self._notes.pop(asset, {}))
         if detail:
+            detail |= self.because
             self._view.add_change(asset, "changed" if before else "created", detail)
         if before is None or detail.keys() & {"parts_added", "parts_removed"}:
             for account in accounts:

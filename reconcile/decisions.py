@@ -9,21 +9,22 @@ forever, so that each can be undone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from itertools import product
 
 from cmdb.model.observation import Decision, RecordKey, Source
 from cmdb.store.port import Ledger, RecordId
 from reconcile import keys
-from reconcile.identify import CROWDED
 from reconcile.instants import to_micros
 from reconcile.objections import Ruling, Rulings, latest
+from reconcile.rules.model import CROWDED, DEFAULTS, Rules
 
 ACTS = (
     "same", "different", "exclude", "include", "retire", "reinstate", "distrust",
-    "trust", "crowded", "undo",
+    "trust", "crowded", "rules", "undo",
 )  # fmt: skip
 SIDES = "sides"
 """In `extra` of `same` and `different`: how many of the records, from the first, are one side."""
@@ -35,6 +36,8 @@ KEY, VALUE = "key", "value"
 """In `extra` of `distrust` and `trust`: name of a key, and a value in normal form."""
 LIMIT = "n"
 """In `extra` of `crowded`: a value that more records than this carry no longer identifies."""
+RULES, FILE = "rules", "file"
+"""In `extra` of `rules`: the text of the rules file that holds from now on, and its name."""
 BY_HAND = Source("manual", "by-hand")
 """Whose word values are that people set. Its records say nothing of identity: each follows the
 record with which a person's `same` binds it."""
@@ -61,6 +64,8 @@ class Decided:
     """Keys and values that identify, however many records carry them."""
     crowded: int = CROWDED
     """A value that more records than this carry no longer identifies."""
+    rules: Rules = DEFAULTS
+    """Everything else by which the engine decides."""
 
     def excludes(self, key: RecordKey) -> bool:
         """Whether nothing that this record says counts."""
@@ -69,6 +74,7 @@ class Decided:
 
 def decided(decisions: Iterable[tuple[int, Decision]]) -> Decided:
     """What holds of all decisions, oldest first with their numbers."""
+    decisions = tuple(decisions)
     holding = standing(decisions)
     if not holding:
         return Decided()
@@ -77,6 +83,7 @@ def decided(decisions: Iterable[tuple[int, Decision]]) -> Decided:
     values = _values(holding)
     follows = dict(_follows(rulings))
     limits = [int(d.extra[LIMIT]) for _, d in holding if d.act == "crowded"]
+    rules = _rules(decisions)
     return Decided(
         rulings,
         records,
@@ -86,7 +93,8 @@ def decided(decisions: Iterable[tuple[int, Decision]]) -> Decided:
         _retired(holding),
         frozenset(pair for pair, act in values.items() if act == "distrust"),
         frozenset(pair for pair, act in values.items() if act == "trust"),
-        limits[-1] if limits else CROWDED,
+        limits[-1] if limits else rules.crowded,
+        rules,
     )
 
 
@@ -122,6 +130,42 @@ def undone(decisions: Iterable[tuple[int, Decision]]) -> dict[int, int]:
             if target < number:
                 found.setdefault(target, number)
     return found
+
+
+def versions(decisions: Iterable[tuple[int, Decision]]) -> dict[int, int]:
+    """The number of each decision by which rules were put in force, with its version, from 1.
+
+    In order of time, as the decisions are given.
+    """
+    found = [number for number, decision in decisions if decision.act == RULES]
+    return {number: version for version, number in enumerate(found, 1)}
+
+
+def rules_in_force(
+    decisions: Iterable[tuple[int, Decision]],
+) -> tuple[int, Decision] | None:
+    """The decision by which rules were put in force last and that holds; None: the defaults do."""
+    found = [(number, each) for number, each in standing(decisions) if each.act == RULES]
+    return found[-1] if found else None
+
+
+def text_in_force(decisions: Iterable[tuple[int, Decision]]) -> str | None:
+    """The file of those rules."""
+    last = rules_in_force(decisions)
+    return None if last is None else last[1].extra[RULES]
+
+
+def _rules(every: Sequence[tuple[int, Decision]]) -> Rules:
+    last = rules_in_force(every)
+    return DEFAULTS if last is None else rules_of(last[1].extra[RULES], versions(every)[last[0]])
+
+
+@lru_cache(maxsize=16)
+def rules_of(text: str, version: int) -> Rules:
+    """The rules of a text that was put in force; what is wrong in it by now is left out."""
+    from reconcile.rules.read import load
+
+    return replace(load(text).rules, version=version)
 
 
 def spoken_of(decision: Decision, every: Mapping[int, Decision]) -> Decision | None:
@@ -214,6 +258,13 @@ def source_of(text: str) -> Source:
     return Source(kind, instance)
 
 
+def concern_rules(ledger: Ledger, decisions: Iterable[Decision]) -> bool:
+    """Whether other rules may hold since these were made."""
+    known = dict(ledger.decisions())
+    about = (spoken_of(decision, known) for decision in decisions)
+    return any(each is not None and each.act == RULES for each in about)
+
+
 def concerned(ledger: Ledger, decisions: Iterable[Decision]) -> set[RecordId]:
     """Records that may be about something else since these were made."""
     known = dict(ledger.decisions())
@@ -227,11 +278,11 @@ def concerned(ledger: Ledger, decisions: Iterable[Decision]) -> set[RecordId]:
         if SOURCE in about.extra:
             source = source_of(about.extra[SOURCE])
             found |= {row.id for row in ledger.all_records() if row.key.source == source}
-        found |= _carrying(ledger, about)
+        found |= _carrying(ledger, about, known)
     return found
 
 
-def _carrying(ledger: Ledger, decision: Decision) -> set[RecordId]:
+def _carrying(ledger: Ledger, decision: Decision, every: Mapping[int, Decision]) -> set[RecordId]:
     """Records with the value, or with any of the values, of which a decision speaks."""
     if decision.act in {"distrust", "trust"}:
         name, value = decision.extra[KEY], decision.extra[VALUE]
@@ -240,7 +291,8 @@ def _carrying(ledger: Ledger, decision: Decision) -> set[RecordId]:
             hashes.add(keys.seen_mac(value))
         return {record for each in hashes for record in ledger.holders(each, keys.EVERYONE)}
     if decision.act == "crowded":
-        least = min(int(decision.extra[LIMIT]), CROWDED) + 1
+        usual = decided(every.items()).rules.crowded
+        least = min(int(decision.extra[LIMIT]), usual, CROWDED) + 1
         return {
             record
             for identifier, _, _ in ledger.common(least)

@@ -5,18 +5,21 @@ Nothing here is stored for the purpose; the same functions that chose are asked 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from cmdb.model.classes import CLASS_BY_NAME
-from cmdb.model.declare import Attribute
+from cmdb.model.declare import Attribute, Empty
 from cmdb.model.observation import Json
 from cmdb.query.models import AttributeView
 from cmdb.store.port import AssetId, AssetRow, LinkRow, Record, RecordRow, UnknownAsset
 from reconcile.account import Account
 from reconcile.authority import Weighed, weigh
+from reconcile.decisions import decided
 from reconcile.instants import to_micros
+from reconcile.rules.model import DEFAULT, Rules
+from reconcile.rules.write import time, tolerance
 from reconcile.things import Things
 from reconcile.voices import Voices
 from reconcile.witness import Witness
@@ -51,7 +54,13 @@ class AttributeExplained:
     value: Json
     rule: str
     order: tuple[str, ...]
-    """Kinds of source, most trusted first."""
+    """Sources, most trusted first."""
+    origin: str
+    """Where the rule comes from: the default, or a line of the rules in force."""
+    empty: str
+    """What it means that a source looked and found nothing."""
+    compare: str
+    """In which form, and within which tolerance, values are compared."""
     claims: tuple[ClaimExplained, ...]
 
 
@@ -86,6 +95,8 @@ class Explanation:
     state: str
     state_since: datetime | None
     state_why: str
+    state_rule: str
+    """How long it may be silent and missing, and where that comes from."""
     attributes: tuple[AttributeExplained, ...]
     links: tuple[LinkExplained, ...]
     as_of: datetime
@@ -108,14 +119,20 @@ def explain(record: Record, ref: str, attribute: str | None, at: datetime) -> Ex
     owner = row.parent if row.parent is not None else row.id
     links = record.ledger.linked(owner)
     accounts = Voices(record.ledger).of(links)
-    declared = CLASS_BY_NAME[row.cls].all_attributes()
+    holding = decided(record.ledger.decisions())
+    declared = holding.rules.attributes(row.cls)
     wanted = [entry for entry in declared if attribute in (None, entry.name)]
     if not wanted:
         names = ", ".join(entry.name for entry in declared)
         raise UnknownAsset(f"{row.cls} has no attribute {attribute!r}; it has {names}")
-    found = [] if row.parent else [explain_attribute(entry, accounts, at) for entry in wanted]
+    origin = functools.partial(holding.rules.origin_of, row.cls)
+    found = [
+        explain_attribute(entry, accounts, at, origin(entry.name))
+        for entry in wanted
+        if row.parent is None
+    ]
     shown = tuple(entry for entry in found if entry.claims or attribute)
-    life = Things(record).life(accounts, at)
+    life = Things(record, holding).life(accounts, at)
     return Explanation(
         f"ci-{row.id}",
         row.name,
@@ -123,30 +140,52 @@ def explain(record: Record, ref: str, attribute: str | None, at: datetime) -> Ex
         life.state,
         life.since,
         life.why,
+        _state_rule(holding.rules, row.cls, accounts),
         shown,
         _links(record, links),
         at,
     )
 
 
+def _state_rule(rules: Rules, cls: str, accounts: Sequence[Account]) -> str:
+    kinds = sorted({account.row.key.source.kind for account in accounts})
+    found = [
+        f"{kind} silent for {time(rules.silence[kind])} ({rules.origin('silence', kind)})"
+        for kind in kinds
+        if rules.silence.get(kind) is not None
+    ]
+    after = rules.retire_after(cls)
+    found.append(f"retired after {time(after)} missing ({rules.origin_of_retirement(cls)})")
+    return "; ".join(found)
+
+
 def explain_attribute(
-    attribute: Attribute, accounts: Sequence[Account], at: datetime
+    attribute: Attribute, accounts: Sequence[Account], at: datetime, origin: str = DEFAULT
 ) -> AttributeExplained:
     """All claims about one attribute, weighed."""
     claims = [
         account.claims[attribute.name] for account in accounts if attribute.name in account.claims
     ]
     weighed = weigh(attribute, claims, at)
-    won = bool(weighed) and weighed[0].form is not None
+    clears = attribute.authority.empty is Empty.CLEARS
+    won = bool(weighed) and (weighed[0].form is not None or clears)
     return AttributeExplained(
         attribute.name,
         attribute.summary,
         attribute.unit,
-        weighed[0].claim.value if won else None,
+        weighed[0].claim.value if won and weighed[0].form is not None else None,
         attribute.authority.rule.value,
-        tuple(rank.kind for rank in attribute.authority.ranks),
+        tuple(str(rank) for rank in attribute.authority.ranks),
+        origin,
+        attribute.authority.empty.value,
+        _compared(attribute),
         tuple(_claim(entry, wins=won and place == 0) for place, entry in enumerate(weighed)),
     )
+
+
+def _compared(attribute: Attribute) -> str:
+    allowed = tolerance(attribute.authority.tolerance)
+    return f"{attribute.normal}, within {allowed}" if allowed else attribute.normal
 
 
 def attributes(record: Record, asset: AssetId, at: datetime) -> tuple[AttributeView, ...]:
@@ -155,11 +194,11 @@ def attributes(record: Record, asset: AssetId, at: datetime) -> tuple[AttributeV
     if row is None:
         return ()
     accounts = accounts_of(record, row.parent if row.parent is not None else row.id)
-    declared = CLASS_BY_NAME[row.cls].all_attributes()
+    declared = rules_of(record).attributes(row.cls)
     if row.parent is not None or not accounts:
         return _of_part(row, accounts, declared)
     found = (explain_attribute(entry, accounts, at) for entry in declared)
-    return tuple(_view(entry) for entry in found if entry.claims and entry.claims[0].wins)
+    return tuple(_view(entry) for entry in found if entry.value is not None)
 
 
 def _view(entry: AttributeExplained) -> AttributeView:
@@ -197,6 +236,11 @@ def _of_part(
         for entry in declared
         if row.attributes.get(entry.name) is not None
     )
+
+
+def rules_of(record: Record) -> Rules:
+    """The rules by which a record, or one of a moment, is to be read."""
+    return decided(record.ledger.decisions()).rules
 
 
 def accounts_of(record: Record, asset: AssetId) -> list[Account]:

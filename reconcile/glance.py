@@ -1,8 +1,8 @@
 """Assets of which the records said little or nothing new, and that need no whole projection.
 
 What is installed decides nothing of a projection, and sockets decide only what lies inside a
-machine. That something was said again decides nothing either, but where two records of equal rank
-are weighed by time, where two assets were seen at one address, and where the asset was not there.
+machine. That something was said again decides nothing either, but where claims are weighed by time,
+where two assets were seen at one address, and where the asset was not there.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import datetime
 from cmdb.model.observation import SectionKind
 from cmdb.store.port import AssetId, Record, RecordId, RecordRow
 from reconcile.account import Account, sockets
-from reconcile.project import in_order, rank_of
+from reconcile.project import in_order
 
 _UNSHOWN = frozenset(
     {
@@ -67,8 +67,8 @@ class Glance:
         self._rows = self._ledger.records(
             {record for found in self._speakers.values() for record in found}
         )
-        same = {asset for asset, found in self._speakers.items() if self._ranked(found)}
-        same -= self._view.absent(same) | self._view.contested(same)
+        same = set(self._speakers)
+        same -= self._view.unsettled(same) | self._view.contested(same)
         self._same = same
         return about - same
 
@@ -111,11 +111,6 @@ class Glance:
         return in_order(
             sockets(self._rows[record], self._ledger) for record in self._speakers[asset]
         )
-
-    def _ranked(self, records: tuple[RecordId, ...]) -> bool:
-        """Whether no two of them are weighed by time."""
-        ranks = {rank_of(self._rows[record].key.source.kind) for record in records}
-        return len(ranks) == len(records)
 
 
 def little(changed: Mapping[RecordId, Set[SectionKind]]) -> dict[RecordId, Set[SectionKind]]:

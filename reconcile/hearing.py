@@ -25,7 +25,6 @@ from cmdb.model.observation import (
 )
 from cmdb.model.programs import content_of
 from cmdb.store.port import Installed, Ledger, RecordId, RecordRow, StoredSection
-from reconcile.authority import SOONEST_STALE
 from reconcile.sections import OVERLAID, Merged, encode, merge, withdrawn
 
 _MOST_BASES = 32
@@ -46,8 +45,6 @@ class _Word:
 class Heard:
     """What a group of statements touched so far."""
 
-    now: datetime
-    """The clock against which claims grow stale."""
     changed: dict[RecordId, set[SectionKind]] = field(default_factory=dict)
     """Records that say something else now, and in which sections."""
     late: set[RecordId] = field(default_factory=set)
@@ -83,7 +80,7 @@ class Hearing:
         changed = set(SectionKind) if not known or at < before.first_at else set()
         for kind, section, word in self._statements(observation, known):
             if section.extent is Extent.UNCHANGED:
-                changed |= self._confirm_section(record, kind, at, group)
+                self._confirm_section(record, kind, at, group)
                 continue
             current = self._ledger.section(record, kind) if kind in known else None
             told = self._whole(record, word, current) if word.changes else word
@@ -99,7 +96,7 @@ class Hearing:
                 self._put_new(before, kind, current, merged, group)
                 changed.add(kind)
             else:
-                changed |= self._confirm_section(record, kind, at, group)
+                self._confirm_section(record, kind, at, group)
         if changed:
             group.changed.setdefault(record, set()).update(changed)
         else:
@@ -148,14 +145,12 @@ class Hearing:
 
     def _confirm_section(
         self, record: RecordId, kind: SectionKind, at: datetime, group: Heard
-    ) -> set[SectionKind]:
-        """Notes that the same was said; the section, where its claims may have been stale."""
-        before = self._ledger.confirm(record, kind, at)
+    ) -> None:
+        self._ledger.confirm(record, kind, at)
         if kind is SectionKind.RELATIONS:
             group.related.add(record)
         if kind is SectionKind.CONNECTIONS:
             group.talked[record] = max(at, group.talked.get(record, at))
-        return {kind} if before is not None and group.now - before >= SOONEST_STALE else set()
 
     def _statements(
         self, observation: Observation, known: Set[SectionKind]

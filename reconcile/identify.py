@@ -20,10 +20,8 @@ from cmdb.store.port import RecordId
 from reconcile.cluster import Cluster, Grain, Reason, grains_of
 from reconcile.evidence import KEYS, LENT, MODEL, SINGLE, SOLE
 from reconcile.objections import Objection, Objections, Rulings
+from reconcile.rules.model import CROWDED
 from reconcile.stretches import Clusters, Identified, Subject, cut
-
-CROWDED = 24
-"""A value that more records than this carry, scans aside, no longer identifies."""
 
 Ignored = Collection[tuple[str, str]]
 """Keys and values on the stop-list."""
@@ -38,7 +36,10 @@ _PAIR = 2
 
 
 def identify(
-    subjects: Iterable[Subject], rulings: Rulings, ignored: Ignored = ()
+    subjects: Iterable[Subject],
+    rulings: Rulings,
+    ignored: Ignored = (),
+    order: Sequence[str] = SINGLE,
 ) -> list[Identified]:
     """Puts together what is about one thing; each stretch of a record is in one of the results.
 
@@ -46,11 +47,12 @@ def identify(
         subjects: A component: no record outside it shares an identifying value with one in it.
         rulings: What people decided about these records.
         ignored: Values that identify nobody: on the stop-list, or on too many records.
+        order: Keys of which a thing has one value, the strongest first.
     """
     ordered = sorted(subjects, key=lambda subject: subject.key)
     if len(ordered) == 1 and len(ordered[0].timeline.nodes) == 1:
         return [cut_alone(ordered[0])]
-    work = _Work(grains_of(ordered), rulings, ignored)
+    work = _Work(grains_of(ordered), rulings, ignored, order)
     work.run()
     found = cut(ordered, work.clusters())
     for thing in found:
@@ -67,7 +69,10 @@ def cut_alone(subject: Subject) -> Identified:
 class _Work:
     """The state of one identification."""
 
-    def __init__(self, grains: Sequence[Grain], rulings: Rulings, ignored: Ignored) -> None:
+    def __init__(
+        self, grains: Sequence[Grain], rulings: Rulings, ignored: Ignored, order: Sequence[str]
+    ) -> None:
+        self._order = order
         self._grains = [grain for grain in grains if grain.counts]
         self._cluster = {
             (grain.record, grain.node): Cluster.of_grain(grain) for grain in self._grains
@@ -87,7 +92,7 @@ class _Work:
     def run(self) -> None:
         """All joins, strongest first."""
         self._join_by_decision()
-        for name in SINGLE:
+        for name in self._order:
             self._join_by(name, KEYS[name].kin)
         self._join_by("native key")
         self._join_by("observer")

@@ -10,24 +10,17 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cmdb.model.observation import RecordKey
 from cmdb.store.port import RunRow
 from reconcile.account import Account, normal_address
+from reconcile.rules.model import SILENCE
 
 PRESENT, MISSING, RETIRED = "present", "missing", "retired"
 _LOOKS = frozenset({"agent", "scan", "snmp", "cloud", "demo"})
 """Kinds that look at things; lists and people only tell of them."""
-_SILENT = {
-    "agent": timedelta(days=30),
-    "scan": timedelta(days=90),
-    "snmp": timedelta(days=90),
-    "cloud": timedelta(days=90),
-}
-"""Silence after which a source's word no longer shows that a thing is there. Sources with runs
-have long: while their runs fail, nothing is known."""
 
 Runs = Callable[[RecordKey, datetime], Sequence[RunRow]]
 """Complete runs of a record's source and scope that began after a time."""
@@ -53,19 +46,30 @@ class _Vote:
     why: str
 
 
-def life(accounts: Sequence[Account], runs: Runs, now: datetime, retire_after: timedelta) -> Life:
+@dataclass(frozen=True, slots=True)
+class Lapse:
+    """After how long nothing more is believed; None: never."""
+
+    retire_after: timedelta | None
+    silence: Mapping[str, timedelta | None] = field(default_factory=lambda: SILENCE)
+    """By kind of source."""
+
+
+def life(accounts: Sequence[Account], runs: Runs, now: datetime, lapse: Lapse) -> Life:
     """The state of a thing of which these accounts tell."""
     looking = [account for account in accounts if account.row.key.source.kind in _LOOKS]
-    votes = [_vote(account, runs, now) for account in looking or accounts]
+    votes = [_vote(account, runs, now, lapse.silence) for account in looking or accounts]
     gone = [vote.gone_at for vote in votes if vote.gone_at is not None]
     if not votes or len(gone) < len(votes):
         ends = [vote.until for vote in votes if vote.gone_at is None and vote.until]
         return Life(PRESENT, None, min(ends, default=None))
     since = max(gone)
     why = "; ".join(dict.fromkeys(vote.why for vote in votes))
-    if now >= since + retire_after:
-        return Life(RETIRED, since, None, f"{why}; missing for {retire_after.days} days")
-    return Life(MISSING, since, since + retire_after, why)
+    if lapse.retire_after is None:
+        return Life(MISSING, since, None, why)
+    if now >= since + lapse.retire_after:
+        return Life(RETIRED, since, None, f"{why}; missing for {told(lapse.retire_after)}")
+    return Life(MISSING, since, since + lapse.retire_after, why)
 
 
 def retired(
@@ -87,17 +91,25 @@ def retired(
     return Life(RETIRED, at, None, why)
 
 
-def _vote(account: Account, runs: Runs, now: datetime) -> _Vote:
+def told(time: timedelta) -> str:
+    """A time in words."""
+    hours = int(time.total_seconds()) // 3600
+    return f"{hours // 24} days" if hours % 24 == 0 else f"{hours} hours"
+
+
+def _vote(
+    account: Account, runs: Runs, now: datetime, silence: Mapping[str, timedelta | None]
+) -> _Vote:
     key, seen = account.row.key, account.said_at
     for run in runs(key, seen):
         if covers(run, places(account)):
             why = f"{key.source.kind} {key.source.instance}: run {run.run} did not see it"
             return _Vote(run.began_at, None, why)
-    silent = _SILENT.get(key.source.kind)
+    silent = silence.get(key.source.kind)
     if silent is None:
         return _Vote(None, None, "")
     if now >= seen + silent:
-        why = f"{key.source.kind} {key.source.instance}: silent for {silent.days} days"
+        why = f"{key.source.kind} {key.source.instance}: silent for {told(silent)}"
         return _Vote(seen + silent, None, why)
     return _Vote(None, seen + silent, "")
 

@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
 
-from cmdb.model.classes import CLASS_BY_NAME
-from cmdb.model.observation import Json, RecordKey, SectionKind, Source
+from cmdb.model.observation import Decision, Json, RecordKey, SectionKind, Source
 from cmdb.store.history import History, Moment, RecordThen
 from cmdb.store.port import (
     AssetId,
@@ -28,10 +27,11 @@ from cmdb.store.port import (
 )
 from reconcile import keys
 from reconcile.account import Account
+from reconcile.authority import alike
 from reconcile.decisions import decided
 from reconcile.lifecycle import PRESENT, Life
-from reconcile.normalise.forms import FORMS
 from reconcile.project import project
+from reconcile.rules.model import Rules
 from reconcile.sections import OVERLAID, Values, read_values, write_values
 from reconcile.things import Things
 from reconcile.voices import Voices
@@ -113,6 +113,12 @@ class PastLedger:
             if word is not None:
                 yield word
 
+    def decisions(self) -> tuple[tuple[int, Decision], ...]:
+        """See the port: those that say by which rules this is read."""
+        if self._moment.known_at is None:
+            return self._ledger.decisions()
+        return self._history.decisions(replace(self._moment, as_of=None))
+
     def linked(self, asset: AssetId) -> tuple[LinkRow, ...]:
         """See the port; links of records of which nothing is known are left out."""
         found = self._history.linked(asset, self._moment)
@@ -150,7 +156,12 @@ class Past:
         self.record = record
         self.reads = PastLedger(record.ledger, record.history, moment)
         self.ledger = cast("Ledger", self.reads)
-        self._decided = decided(record.history.decisions(moment))
+        # What people decided by then counts; reasons are those of whoever believes now, or then.
+        rules = decided(self.reads.decisions()).rules
+        then = decided(record.history.decisions(moment))
+        self._decided = replace(then, rules=rules)
+        self.rules_note = _rules_note(rules, then.rules, moment)
+        """By which rules this is told, where others held then or may be expected to; or nothing."""
 
     def accounts(self, asset: AssetId) -> list[Account]:
         """What those who spoke of it said."""
@@ -175,7 +186,8 @@ class Past:
         targets: Sequence[tuple[str, AssetId]] = (),
     ) -> Projection:
         """The asset, of which these accounts tell, as it was."""
-        made = project(accounts, targets, self._life(accounts), self.clock)
+        life, rules = self._life(accounts), self._decided.rules
+        made = project(accounts, targets, life, self.clock, rules)
         return self._corrected(asset, accounts, made)
 
     def _corrected(
@@ -190,7 +202,10 @@ class Past:
         if not believed:
             return replace(made, state=told.state)
         return replace(
-            made, cls=told.cls, state=told.state, attributes=_agreed(made.attributes, told)
+            made,
+            cls=told.cls,
+            state=told.state,
+            attributes=_agreed(made.attributes, told, self._decided.rules),
         )
 
     def _last_state(self, asset: AssetId) -> str:
@@ -254,14 +269,23 @@ def _old(pair: Json, now: str) -> str:
     return str(pair[0]) if isinstance(pair, list) and pair else now
 
 
-def _agreed(made: Mapping[str, Json], told: _Told) -> dict[str, Json]:
+def _agreed(made: Mapping[str, Json], told: _Told, rules: Rules) -> dict[str, Json]:
     """What was made, where the feed says the same but for its spelling; else what the feed says."""
-    declared = CLASS_BY_NAME[told.cls].all_attributes()
-    forms = {attribute.name: FORMS[attribute.normal] for attribute in declared}
     found: dict[str, Json] = {}
-    for name in [attribute.name for attribute in declared if attribute.name in told.attributes]:
-        value = told.attributes[name]
-        other = made.get(name)
-        same = other is not None and forms[name](other) == forms[name](value) is not None
-        found[name] = other if same else value
+    for attribute in rules.attributes(told.cls):
+        name = attribute.name
+        if name in told.attributes:
+            value, other = told.attributes[name], made.get(name)
+            same = other is not None and alike(attribute, other, value)
+            found[name] = other if same else value
     return found
+
+
+def _rules_note(used: Rules, then: Rules, moment: Moment) -> str:
+    if moment.known_at is not None:
+        return f"by rules version {used.version}, which held then" if used.version else ""
+    if used.version == then.version:
+        return ""
+    now = f"rules version {used.version}" if used.version else "the shipped rules"
+    before = f"rules version {then.version}" if then.version else "the shipped rules"
+    return f"by {now}, which hold now; {before} held then"

@@ -24,9 +24,10 @@ from cmdb.model.observation import (
 from cmdb.store.port import Record, RecordId
 from reconcile import changes
 from reconcile.components import Components, Move
-from reconcile.decisions import Holding, concerned
+from reconcile.decisions import Holding, concern_rules, concerned
 from reconcile.glance import Glance, little
 from reconcile.hearing import Heard, Hearing
+from reconcile.rules import carry_out
 from reconcile.witness import Witness
 
 T = TypeVar("T")
@@ -105,7 +106,7 @@ class Pipeline:
         return seen[0]
 
     def _work(self, statements: Iterable[Statement], at: datetime) -> Applied:
-        group, count, witness = Heard(at), 0, Witness(self._ledger)
+        group, count, witness = Heard(), 0, Witness(self._ledger)
         for statement in statements:
             self._take(statement, group, witness)
             count += 1
@@ -159,7 +160,7 @@ class Pipeline:
         """Identity and projection of whatever the group touched."""
         witness.flush()
         components = self._components(at, witness)
-        about = self._decided(group)
+        about = self._decided(group, at)
         components.identify({*witness.touched.records, *about})
         components.touch_past(about)
         few = little(group.changed)
@@ -170,10 +171,12 @@ class Pipeline:
         self._glance(group, few, components)
         return Applied(count, components.finish(), components.moves, frozenset(group.unfit))
 
-    def _decided(self, group: Heard) -> set[RecordId]:
+    def _decided(self, group: Heard, at: datetime) -> set[RecordId]:
         """Records that new decisions are about."""
         if not group.decisions:
             return set()
+        if concern_rules(self._ledger, group.decisions):
+            carry_out.begin(self._record, at)
         return concerned(self._ledger, group.decisions)
 
     def _glance(

@@ -6,15 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import cast
 
-from cmdb.model.classes import CLASS_BY_NAME
 from cmdb.model.classes.authority import MEASURED
+from cmdb.model.declare import Attribute
 from cmdb.model.observation import Json, SectionKind
 from cmdb.store.port import AssetId, Edge, Projection
 from reconcile.account import UNKNOWN_CLASS, Account, Claim, addresses
-from reconcile.authority import class_of, winner
+from reconcile.authority import class_contested, class_of, winner
 from reconcile.decisions import BY_HAND
 from reconcile.lifecycle import Life
 from reconcile.parts import edges_of, parts_of
+from reconcile.rules.model import DEFAULTS, Rules
 
 DEMO_SCOPE = "demo"
 """Scope of the sample estate; what lies in it is marked wherever it is shown."""
@@ -29,6 +30,7 @@ def project(
     targets: Sequence[tuple[str, AssetId]],
     life: Life,
     now: datetime,
+    rules: Rules = DEFAULTS,
 ) -> Projection:
     """The projection of an asset.
 
@@ -38,10 +40,11 @@ def project(
             targets are known; "parent" stands for the thing it is part of.
         life: Whether it is present.
         now: The clock against which claims grow stale.
+        rules: Whose claims win.
     """
     ordered = in_order(accounts)
     cls = class_of(ordered, MEASURED, now) or UNKNOWN_CLASS
-    attributes, stale_at = _attributes(cls, ordered, now)
+    attributes, stale_at, contested = _attributes(rules.attributes(cls), ordered, now)
     parts = parts_of(ordered)
     said = _said(cls, targets)
     return Projection(
@@ -58,6 +61,9 @@ def project(
         parts=parts,
         edges=(*edges_of(ordered, parts), *said),
         stale_at=min((at for at in (stale_at, life.next_at) if at is not None), default=None),
+        contested=contested
+        or class_contested(ordered, MEASURED, now)
+        or len({each.row.key.scope for each in _rivals(ordered)}) > 1,
     )
 
 
@@ -85,30 +91,36 @@ def _rank(account: Account) -> int:
 
 
 def _attributes(
-    cls: str, accounts: Sequence[Account], now: datetime
-) -> tuple[dict[str, Json], datetime | None]:
+    declared: Sequence[Attribute], accounts: Sequence[Account], now: datetime
+) -> tuple[dict[str, Json], datetime | None, bool]:
+    """Values, when time alone may change them, and whether repeated words may."""
     values: dict[str, Json] = {}
+    contested = False
     stale: list[datetime] = []
     claims: dict[str, list[Claim]] = {}
     for account in accounts:
         for name, claim in account.claims.items():
             claims.setdefault(name, []).append(claim)
-    for attribute in CLASS_BY_NAME[cls].all_attributes():
+    for attribute in declared:
         if attribute.name in claims:
-            best, turns = winner(attribute, claims[attribute.name], now)
-            if best is not None:
-                values[attribute.name] = best.value
-                stale += [turns] if turns else []
-    return values, min(stale, default=None)
+            won = winner(attribute, claims[attribute.name], now)
+            contested = contested or won.contested
+            stale += [won.turns_at] if won.turns_at else []
+            if won.claim is not None:
+                values[attribute.name] = won.claim.value
+    return values, min(stale, default=None), contested
 
 
 def _scope(accounts: Sequence[Account]) -> str:
     """Where it is: the scope of its most trusted account that was heard last."""
-    first = accounts[0]
-    kind = first.row.key.source.kind
-    rivals = [account for account in accounts if account.row.key.source.kind == kind]
-    newest = max(rivals, key=lambda account: (account.said_at, account.row.key))
+    newest = max(_rivals(accounts), key=lambda account: (account.said_at, account.row.key))
     return newest.row.key.scope
+
+
+def _rivals(accounts: Sequence[Account]) -> list[Account]:
+    """Those of the most trusted kind."""
+    kind = accounts[0].row.key.source.kind
+    return [account for account in accounts if account.row.key.source.kind == kind]
 
 
 def _addresses(accounts: Sequence[Account]) -> tuple[tuple[str, str, datetime, str], ...]:

@@ -59,7 +59,7 @@ class Reach:
 
     def subject(self, record: RecordId) -> Subject:
         """A record as identification takes it."""
-        timeline = self._witness.timeline(record)
+        timeline = self._witness.weighed(record)
         family = keys.family(timeline)
         key = self.key(record)
         native = key.native_key if keys.goes_by_native_key(family) else None
@@ -73,6 +73,9 @@ class Reach:
         found |= {other for other in self.ruled(subject.key) if not self._witness_only(other)}
         found.discard(subject.record)
         self.load(sorted(found))
+        if self._decided.rules.weighs:
+            # Found by what it gave; by the rules that names no hardware any more.
+            found = {other for other in found if not self._witness_only(other)}
         return {other for other in found if not self._aside(self.key(other))}
 
     def ruled(self, key: RecordKey) -> set[RecordId]:
@@ -89,7 +92,7 @@ class Reach:
         return key.source == BY_HAND or self._decided.excludes(key)
 
     def _witness_only(self, record: RecordId) -> bool:
-        return keys.witnesses_only(self.key(record), self._witness.timeline(record))
+        return keys.witnesses_only(self.key(record), self._witness.weighed(record))
 
     def _finds(self, subject: Subject) -> Iterator[tuple[str, str, Identifier]]:
         """Keys, values and hashes over which a record reaches others."""

@@ -8,14 +8,13 @@ noted in the change feed as `rebuilt`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from cmdb.model.observation import Json
 from cmdb.store.port import AssetId, AssetRow, Record, RecordId
-from reconcile import keys
-from reconcile.components import Components
+from reconcile.components import Components, Move
 from reconcile.decisions import decided
 from reconcile.witness import Witness
 
@@ -53,12 +52,20 @@ def rebuild(record: Record, step: Step, at: datetime, sequence: int | None = Non
         sequence: Place in the journal up to which everything is then applied.
     """
     with record.transaction(at):
+        components = components_of(record, at)
         if step.stage == ASSETS:
-            _assets(record, step, at)
+            _note(record, project(record, components, step), "values")
         else:
-            _records(record, step, at)
+            moved = identify(record, components, step)
+            assets = {link.asset for move in moved.values() for link in (*move.before, *move.after)}
+            _note(record, assets, "links")
         if sequence is not None:
             record.ledger.set_applied(sequence)
+
+
+def components_of(record: Record, at: datetime) -> Components:
+    """What settles a step, by the decisions and rules that hold."""
+    return Components(record, Witness(record.ledger), decided(record.ledger.decisions()), at)
 
 
 def differing(record: Record, after: int) -> tuple[AssetId, ...]:
@@ -75,35 +82,39 @@ def differing(record: Record, after: int) -> tuple[AssetId, ...]:
     return tuple(sorted(found))
 
 
-def _records(record: Record, step: Step, at: datetime) -> None:
-    witness = Witness(record.ledger)
-    rows = record.ledger.records(map(RecordId, range(step.first, step.last + 1)))
-    wanted = [
-        row.id
-        for row in rows.values()
-        if keys.witnesses_only(row.key, witness.timeline(row.id)) is (step.stage == SCANS)
-    ]
-    components = Components(record, witness, decided(record.ledger.decisions()), at)
-    components.identify(wanted)
-    moved = components.moves.values()
-    assets = {link.asset for move in moved for link in (*move.before, *move.after)}
+def identify(record: Record, components: Components, step: Step) -> Mapping[RecordId, Move]:
+    """Identifies records anew, those that know who they are or those of scans; gives the moves."""
+    ids = map(RecordId, range(step.first, step.last + 1))
+    identify_these(record, components, ids, scans=step.stage == SCANS)
+    return components.moves
+
+
+def identify_these(
+    record: Record, components: Components, ids: Iterable[RecordId], *, scans: bool
+) -> None:
+    """Identifies these records anew: those of scans, or those that know who they are."""
+    rows = record.ledger.records(ids)
+    components.identify([r.id for r in rows.values() if components.witnesses_only(r) is scans])
     components.finish()
-    _note(record, assets, "links")
 
 
-def _assets(record: Record, step: Step, at: datetime) -> None:
-    components = Components(record, Witness(record.ledger), decided(record.ledger.decisions()), at)
+def project(record: Record, components: Components, step: Step) -> list[AssetId]:
+    """Projects assets anew; gives those that were otherwise before."""
     differed = []
     for asset in map(AssetId, range(step.first, step.last + 1)):
-        row = record.view.asset(asset)
-        if not record.ledger.linked(asset) and not _own(row, asset):
-            continue
         before = _state(record, asset)
-        components.project(asset)
-        if _state(record, asset) != before:
+        if project_one(record, components, asset) and _state(record, asset) != before:
             differed.append(asset)
     components.finish()
-    _note(record, differed, "values")
+    return differed
+
+
+def project_one(record: Record, components: Components, asset: AssetId) -> bool:
+    """Projects an asset anew; whether the id stands for one."""
+    if not record.ledger.linked(asset) and not _own(record.view.asset(asset), asset):
+        return False
+    components.project(asset)
+    return True
 
 
 def _own(row: AssetRow | None, asset: AssetId) -> bool:

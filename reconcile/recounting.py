@@ -7,7 +7,19 @@ from collections.abc import Callable, Mapping
 from cmdb.model.observation import Decision, RecordKey
 from cmdb.query.identity import DecisionView, asset_ref, ref_of
 from cmdb.store.port import AssetId, Record
-from reconcile.decisions import BY_HAND, KEY, LIMIT, SIDES, SOURCE, UNDOES, VALUE, spoken_of, undone
+from reconcile.decisions import (
+    BY_HAND,
+    FILE,
+    KEY,
+    LIMIT,
+    RULES,
+    SIDES,
+    SOURCE,
+    UNDOES,
+    VALUE,
+    spoken_of,
+    undone,
+)
 
 _MOST_NAMED = 3
 
@@ -52,7 +64,7 @@ def _view(
         decision.note,
         text_of(decision),
         tuple(map(ref_of, decision.records)),
-        dict(decision.extra),
+        {name: value for name, value in decision.extra.items() if name != RULES},
         undone_by,
         tuple(map(asset_ref, sorted(assets))),
     )
@@ -117,6 +129,7 @@ _TEXTS: Mapping[str, Callable[[Decision], str]] = {
     "distrust": lambda d: f"{d.extra[KEY]} {_plain(d)} identifies nobody",
     "trust": lambda d: f"{d.extra[KEY]} {_plain(d)} identifies, however many carry it",
     "crowded": lambda d: f"a value that more than {d.extra[LIMIT]} records carry identifies nobody",
+    "rules": lambda d: f"the rules of {d.extra.get(FILE) or 'a file'} hold",
     "undo": lambda d: f"decision {d.extra[UNDOES]} is taken back",
 }
 

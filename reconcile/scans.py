@@ -53,7 +53,7 @@ class Scans:
 
     def _as_ruled(self, record: RecordId, key: RecordKey) -> list[Seen]:
         """Whom a person said that it saw; nobody where nobody said so."""
-        visits = self._witness.timeline(record).visits
+        visits = self._witness.weighed(record).visits
         for ruling in reversed(self._same.get(key, ())):
             whom = self._whom(key, ruling.other(key))
             if whom is not None:
@@ -64,7 +64,7 @@ class Scans:
         row = self._ledger.record(other)
         if other.source == BY_HAND or row is None or self._decided.excludes(other):
             return None
-        if keys.witnesses_only(other, self._witness.timeline(row.id)):
+        if keys.witnesses_only(other, self._witness.weighed(row.id)):
             # Of two scans one leads: else they would wait for each other.
             seen = self.seen(row.id) if other < key else []
             return (seen[-1].thing, seen[-1].anchor) if seen else None
@@ -72,7 +72,7 @@ class Scans:
         return (link.asset, None) if link else None
 
     def _as_judged(self, record: RecordId, key: RecordKey) -> list[Seen]:
-        timeline = self._witness.timeline(record)
+        timeline = self._witness.weighed(record)
         address = normal_address(key.native_key) or key.native_key
         alone = self._stands_alone(key)
         judged = judge(timeline, address, self._known(key, timeline, address))
@@ -124,7 +124,7 @@ class Scans:
         return any(
             mac in node.of(LENT)
             for record in holders
-            for node in self._witness.timeline(record).nodes
+            for node in self._witness.weighed(record).nodes
         )
 
     def _candidates(
@@ -140,7 +140,9 @@ class Scans:
         links = self._ledger.stretches(wanted)
         found = []
         for record in sorted(wanted, key=self._reach.key):
-            timeline = self._witness.timeline(record)
+            timeline = self._witness.weighed(record)
+            if keys.witnesses_only(self._reach.key(record), timeline):
+                continue
             names = frozenset(name for node in timeline.nodes for name in node.of("name"))
             for link in links.get(record, ()):
                 since, until = _span(link)

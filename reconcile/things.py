@@ -14,7 +14,7 @@ from reconcile.account import UNKNOWN_CLASS, Account
 from reconcile.authority import class_of
 from reconcile.decisions import Decided, decided
 from reconcile.instants import to_micros
-from reconcile.lifecycle import Life, life, retired
+from reconcile.lifecycle import Lapse, Life, life, retired
 from reconcile.links import stands
 from reconcile.stretches import Identified, Stretch
 
@@ -114,10 +114,10 @@ class Things:
         by_person = retired(accounts, self._decided.retired)
         if by_person is not None:
             return by_person
-        cls = CLASS_BY_NAME.get(
-            class_of(accounts, MEASURED, now) or "", CLASS_BY_NAME[UNKNOWN_CLASS]
-        )
-        return life(accounts, self._complete_runs, now, cls.retire_after)
+        said = class_of(accounts, MEASURED, now)
+        rules = self._decided.rules
+        after = rules.retire_after(said if said in CLASS_BY_NAME else UNKNOWN_CLASS)
+        return life(accounts, self._complete_runs, now, Lapse(after, rules.silence))
 
     def _complete_runs(self, key: RecordKey, after: datetime) -> tuple[RunRow, ...]:
         place = (key.source, key.scope, after)

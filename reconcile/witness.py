@@ -10,6 +10,7 @@ from cmdb.store.port import Identifier, Ledger, RecordId
 from reconcile import keys, timeline
 from reconcile.evidence import Told, told
 from reconcile.instants import to_micros
+from reconcile.rules.model import DEFAULTS, Rules
 from reconcile.timeline import Timeline
 
 _TELLING = frozenset({*SCALARS, SectionKind.HEAD, SectionKind.INTERFACES})
@@ -31,6 +32,7 @@ class Witness:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._rules = DEFAULTS
         self._timelines: dict[RecordId, Timeline] = {}
         self._altered: dict[RecordId, bool] = {}
         self._found: dict[RecordId, set[Identifier]] = {}
@@ -111,6 +113,18 @@ class Witness:
                 self._watched.add(record)
             self._timelines[record] = known
         return known
+
+    def weigh_by(self, rules: Rules) -> None:
+        """Lets these rules say what counts."""
+        self._rules = rules
+
+    def weighed(self, record: RecordId) -> Timeline:
+        """The timeline of a record with what counts of it by the rules; for reading alone."""
+        known = self.timeline(record)
+        if not self._rules.weighs:
+            return known
+        nodes = [self._rules.weight(node.cls).of(node) for node in known.nodes]
+        return Timeline(nodes, known.visits)
 
     def flush(self) -> None:
         """Writes what was altered. Identifiers are only ever added: history is found by them."""

@@ -31,11 +31,17 @@ class ValueType(Enum):
 
 @dataclass(frozen=True)
 class Rank:
-    """A kind of source in an order of authority."""
+    """A kind of source, or a single source, in an order of authority."""
 
     kind: str
     stale_after: timedelta | None
     """After this long without confirmation its word yields to any fresh one. None: never."""
+    instance: str | None = None
+    """The one source of the kind that is meant; None: all that are not named themselves."""
+
+    def __str__(self) -> str:
+        """As people write it."""
+        return self.kind if self.instance is None else f"{self.kind}/{self.instance}"
 
 
 class Rule(Enum):
@@ -48,6 +54,29 @@ class Rule(Enum):
     MOST_REPORTED = "most reported"
 
 
+class Empty(Enum):
+    """What it means that a source looked and found nothing."""
+
+    IGNORED = "ignored"
+    """It never wins over a value."""
+    CLEARS = "clears"
+    """It is an answer like any other: where it wins, there is no value."""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """By how much two numbers may differ and still be the same."""
+
+    amount: float
+    relative: bool = False
+    """Whether the amount is a share of the larger of the two, and not in the attribute's unit."""
+
+    def joins(self, one: float, two: float) -> bool:
+        """Whether two numbers are the same."""
+        allowed = self.amount * max(abs(one), abs(two)) if self.relative else self.amount
+        return abs(one - two) <= allowed
+
+
 @dataclass(frozen=True)
 class Authority:
     """Whose claim wins. Under every rule fresh claims go before stale ones.
@@ -58,15 +87,17 @@ class Authority:
 
     ranks: tuple[Rank, ...]
     rule: Rule = Rule.PRIORITY
+    empty: Empty = Empty.IGNORED
+    tolerance: Tolerance | None = None
 
     def __post_init__(self) -> None:
-        """Refuses unknown and repeated kinds."""
-        kinds = [rank.kind for rank in self.ranks]
-        for kind in kinds:
-            if kind not in SOURCE_KINDS:
-                raise DeclarationError(f"authority names {kind!r}, which is no kind of source")
-        if len(set(kinds)) != len(kinds):
-            raise DeclarationError(f"authority names a kind twice: {kinds}")
+        """Refuses unknown kinds and repeated sources."""
+        for rank in self.ranks:
+            if rank.kind not in SOURCE_KINDS:
+                raise DeclarationError(f"authority names {rank.kind!r}, which is no kind of source")
+        named = [str(rank) for rank in self.ranks]
+        if len(set(named)) != len(named):
+            raise DeclarationError(f"authority names a source twice: {named}")
 
 
 @dataclass(frozen=True)

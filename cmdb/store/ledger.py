@@ -66,11 +66,8 @@ class Ledger(Protocol):
         """
         ...
 
-    def confirm(self, record: RecordId, kind: SectionKind, at: datetime) -> datetime | None:
-        """Notes that the current word was said again, whole, at a later time.
-
-        Gives when it was last said whole before; None: there is no such section.
-        """
+    def confirm(self, record: RecordId, kind: SectionKind, at: datetime) -> None:
+        """Notes that the current word was said again, whole, at a later time."""
         ...
 
     def put_late(self, record: RecordId, kind: SectionKind, section: StoredSection) -> None:
@@ -222,6 +219,14 @@ class Ledger(Protocol):
 
         The one exception to "nothing is lost": for the sample estate and for people's rights.
         """
+        ...
+
+    def memo(self, name: str) -> str | None:
+        """What is to be remembered between transactions under that name."""
+        ...
+
+    def set_memo(self, name: str, text: str | None) -> None:
+        """Remembers it, with the rest of the transaction; None forgets it."""
         ...
 
     def applied(self) -> int:

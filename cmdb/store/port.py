@@ -130,8 +130,8 @@ class View(Protocol):
         """
         ...
 
-    def absent(self, assets: Iterable[AssetId]) -> set[AssetId]:
-        """Those of these that are not present."""
+    def unsettled(self, assets: Iterable[AssetId]) -> set[AssetId]:
+        """Those of these that are not present, or contested: to be heard of again matters."""
         ...
 
     def unseen(self, assets: Iterable[AssetId], since: datetime) -> set[AssetId]:

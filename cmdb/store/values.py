@@ -146,6 +146,9 @@ class Projection:
     edges: tuple[Edge, ...] = ()
     stale_at: datetime | None = None
     """When time alone may change the projection."""
+    contested: bool = False
+    """Whether it may change when somebody merely says the same again: of words of equal weight the
+    newest counts."""
 
 
 @dataclass(frozen=True, slots=True)

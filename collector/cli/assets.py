@@ -209,12 +209,16 @@ def explain(
     typer.secho(f"{show.clean(found['name'])}  {found['asset']}  {found['cls']}", bold=True)
     for entry in found["attributes"]:
         show.heading(f"{entry['name']}: {show.quantity(entry['value'], entry['unit'])}")
-        typer.echo(f"rule: {entry['rule']}; {' > '.join(entry['order'])}")
+        typer.echo(show.clean(f"rule: {entry['rule']}; {' > '.join(entry['order'])}"))
+        if entry["origin"] != "default":
+            typer.echo(show.clean(f"      by {entry['origin']}"))
         show.table(
             ("", "value", "source", "record", "age", "why"),
             (_claim(claim, entry["unit"], found["as_of"]) for claim in entry["claims"]),
         )
     if attribute is None:
+        show.heading(f"State: {found['state']}")
+        typer.echo(show.clean(f"rule: {found['state_rule']}"))
         show.heading("Records")
         for number, link in enumerate(found["links"], start=1):
             _link(number, link)

@@ -19,6 +19,7 @@ from collector.cli import (
     observers,
     programs,
     reconciling,
+    rules,
 )
 from collector.cli.options import EXIT_CODES, Settings
 
@@ -74,6 +75,7 @@ app.command("reinstate")(identity.reinstate)
 app.add_typer(reconciling.stop_list, name="stop-list")
 app.command("reconcile")(reconciling.reconcile)
 app.command("rebuild")(reconciling.rebuild)
+app.add_typer(rules.rules, name="rules")
 app.command("diff")(differences.diff)
 app.add_typer(history.retention, name="retention")
 app.command("programs")(programs.programs)

@@ -74,6 +74,12 @@ def estate(context: typer.Context) -> Iterator[Estate]:
         yield opened
 
 
+def asks_server(context: typer.Context) -> bool:
+    """Whether the options name a server."""
+    settings = context.find_object(Settings)
+    return settings is not None and settings.server is not None
+
+
 def home_of(context: typer.Context) -> Home:
     """The home that the options name."""
     settings = context.find_object(Settings)

@@ -164,7 +164,7 @@ def rebuild(context: typer.Context, as_json: AsJson = False) -> None:
         while done < order["steps"]:
             applied = opened.call("import.wait", {"sequence": last})["applied"]
             done = max(0, min(applied, last) - first + 1)
-            _progress(done, order["steps"])
+            progress(done, order["steps"])
         found = opened.call("rebuild.result", {"after": order["after"]})
     if as_json:
         show.print_json(found)
@@ -175,7 +175,8 @@ def rebuild(context: typer.Context, as_json: AsJson = False) -> None:
         typer.echo(f"  {asset}")
 
 
-def _progress(done: int, steps: int) -> None:
+def progress(done: int, steps: int) -> None:
+    """Draws how much is done, on a terminal."""
     if not sys.stderr.isatty():
         return
     width = 40

@@ -43,6 +43,7 @@ ACTS: Mapping[str, Act] = {
     "distrust": Act(0, 0, ("key", "value"), ("key", "value")),
     "trust": Act(0, 0, ("key", "value"), ("key", "value")),
     "crowded": Act(0, 0, ("n",), ("n",)),
+    "rules": Act(0, 0, ("rules", "file"), ("rules",)),
     "undo": Act(0, 0, ("undoes",), ("undoes",)),
 }
 
@@ -106,7 +107,10 @@ def _extra(value: Json, form: Act) -> dict[str, str]:
         if name not in form.extra:
             allowed = ", ".join(form.extra) or "nothing"
             raise BadLine(f"extra.{name} does not belong to this act, which takes {allowed}")
-    found = {name: fields.key(held, f"extra.{name}") for name, held in given.items()}
+    found = {
+        name: _rules_file(held) if name == "rules" else fields.key(held, f"extra.{name}")
+        for name, held in given.items()
+    }
     for name in form.needs:
         if name not in found:
             raise BadLine(f"extra.{name} is missing")
@@ -115,6 +119,17 @@ def _extra(value: Json, form: Act) -> dict[str, str]:
         if check and not check[0](held):
             raise BadLine(f"extra.{name} is {held!r}; it must be {check[1]}")
     return found
+
+
+def _rules_file(value: Json) -> str:
+    from reconcile.rules.read import load
+
+    if not isinstance(value, str):
+        raise BadLine("extra.rules must be the text of a rules file")
+    problems = load(value).problems
+    if problems:
+        raise BadLine(f"extra.rules, line {problems[0].line}: {problems[0].text}")
+    return value
 
 
 def _check_records(keys: tuple[RecordKey, ...], extra: Mapping[str, str], form: Act) -> None:

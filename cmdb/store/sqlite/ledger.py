@@ -118,9 +118,9 @@ class SqliteLedger:
         """See the port."""
         self._sections.put_section(record, kind, section)
 
-    def confirm(self, record: RecordId, kind: SectionKind, at: datetime) -> datetime | None:
+    def confirm(self, record: RecordId, kind: SectionKind, at: datetime) -> None:
         """See the port."""
-        return self._sections.confirm(record, kind, at)
+        self._sections.confirm(record, kind, at)
 
     def put_late(self, record: RecordId, kind: SectionKind, section: StoredSection) -> None:
         """See the port."""
@@ -318,16 +318,33 @@ class SqliteLedger:
         self._timelines.erase(record)
         self._records.erase(record)
 
+    def memo(self, name: str) -> str | None:
+        """See the port."""
+        return self._meta(f"memo/{name}")
+
+    def set_memo(self, name: str, text: str | None) -> None:
+        """See the port."""
+        self._set_meta(f"memo/{name}", text)
+
     def applied(self) -> int:
         """See the port."""
-        with translated(self._path):
-            row = self._db.execute("SELECT value FROM meta WHERE key='applied'").fetchone()
-            return int(row[0]) if row else 0
+        return int(self._meta("applied") or 0)
 
     def set_applied(self, sequence: int) -> None:
         """See the port."""
+        self._set_meta("applied", str(sequence))
+
+    def _meta(self, key: str) -> str | None:
         with translated(self._path):
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('applied', ?)", (str(sequence),))
+            row = self._db.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def _set_meta(self, key: str, value: str | None) -> None:
+        with translated(self._path):
+            if value is None:
+                self._db.execute("DELETE FROM meta WHERE key=?", (key,))
+            else:
+                self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     def settle(self) -> None:
         """Called before a transaction is committed."""
@@ -344,6 +361,7 @@ class SqliteLedger:
         self._programs.forget()
         self._identifiers.forget()
         self._decided = None
+        self._runs.forget()
 
 
 def _chunks(ids: Sequence[RecordId], size: int = 500) -> Iterator[Sequence[RecordId]]:

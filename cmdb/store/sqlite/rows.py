@@ -198,6 +198,14 @@ def write_words(
     db.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (asset, text))
 
 
+def contest(db: sqlite3.Connection, asset: AssetId, *, contested: bool) -> None:
+    """Notes whether it matters that an asset is merely heard of again."""
+    if contested:
+        db.execute("INSERT OR IGNORE INTO contested VALUES (?)", (asset,))
+    else:
+        db.execute("DELETE FROM contested WHERE asset=?", (asset,))
+
+
 def among(
     db: sqlite3.Connection, assets: Iterable[AssetId], condition: str, values: tuple[int, ...]
 ) -> set[AssetId]:

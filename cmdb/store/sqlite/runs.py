@@ -22,6 +22,11 @@ class Runs:
         self._db = connection
         self._names = names
         self._tx = tx
+        self._decisions: tuple[int, tuple[tuple[int, Decision], ...]] = (0, ())
+
+    def forget(self) -> None:
+        """Forgets what was read."""
+        self._decisions = (0, ())
 
     def add(self, event: RunEvent) -> None:
         """Keeps the start or the end of a run; told again it is the same."""
@@ -85,8 +90,13 @@ class Runs:
 
     def decisions(self) -> tuple[tuple[int, Decision], ...]:
         """Every word of people with its number, oldest first."""
-        rows = self._db.execute("SELECT id, act, body, at FROM decision ORDER BY at, id")
-        return tuple((row[0], decision_row(*row[1:])) for row in rows)
+        # Asked for in every transaction, and added to seldom: rules files make them long.
+        newest = self._db.execute("SELECT max(id) FROM decision").fetchone()[0] or 0
+        if newest != self._decisions[0]:
+            rows = self._db.execute("SELECT id, act, body, at FROM decision ORDER BY at, id")
+            found = tuple((row[0], decision_row(*row[1:])) for row in rows)
+            self._decisions = (newest, found)
+        return self._decisions[1]
 
 
 def run_row(row: tuple[str, int, int, str]) -> RunRow:

@@ -125,6 +125,12 @@ CREATE INDEX run_ended ON run (source, scope, at) WHERE event='end' AND state='c
 """
 """Step 3: records are about assets by stretches of time, cut from their timelines."""
 
+_CONTESTED = """
+CREATE TABLE contested (asset INTEGER PRIMARY KEY);
+INSERT INTO contested SELECT id FROM asset WHERE parent IS NULL;
+"""
+"""Step 5: assets of which a repeated word may change a value; all, until each is next projected."""
+
 
 def _step_2(db: sqlite3.Connection) -> None:
     from cmdb.store.sqlite.upgrade_2 import upgrade
@@ -155,7 +161,13 @@ def _step_4(db: sqlite3.Connection) -> None:
     upgrade(db)
 
 
-MIGRATIONS: tuple[Migration, ...] = (_LEDGER + _VIEW, _step_2, _STRETCHES, _step_4)
+MIGRATIONS: tuple[Migration, ...] = (
+    _LEDGER + _VIEW,
+    _step_2,
+    _STRETCHES,
+    _step_4,
+    _CONTESTED,
+)
 
 COLUMNS = (
     "name", "fqdn", "vendor", "model", "os_name", "os_version", "memory_bytes", "cpu_cores",

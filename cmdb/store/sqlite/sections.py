@@ -149,14 +149,11 @@ class Sections:
         )  # fmt: skip
         return patch is not None
 
-    def confirm(self, record: RecordId, kind: SectionKind, at: datetime) -> datetime | None:
+    def confirm(self, record: RecordId, kind: SectionKind, at: datetime) -> None:
         """See the port."""
         with translated(self._path):
-            before = self._records.seen(record).confirmed.get(kind.value)
-            if before is None:
-                return None
-            self._records.confirm(record, kind, codec.to_micros(at))
-            return codec.from_micros(before)
+            if kind.value in self._records.seen(record).confirmed:
+                self._records.confirm(record, kind, codec.to_micros(at))
 
     def put_late(self, record: RecordId, kind: SectionKind, section: StoredSection) -> None:
         """See the port."""

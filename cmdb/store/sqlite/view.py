@@ -83,6 +83,7 @@ class SqliteView:
             rows.write_words(
                 self._db, asset, written, (*_texts(projection), *projection.macs), new=not before
             )
+            rows.contest(self._db, asset, contested=projection.contested)
             parts, moved = self._parts.put(asset, projection, new=not before)
             where = self._places.replace(asset, projection.addresses)
             if moved:
@@ -137,10 +138,11 @@ class SqliteView:
         """See the port."""
         return self._places.met()
 
-    def absent(self, assets: Iterable[AssetId]) -> set[AssetId]:
+    def unsettled(self, assets: Iterable[AssetId]) -> set[AssetId]:
         """See the port."""
+        condition = "(state<>'present' OR id IN (SELECT asset FROM contested))"
         with translated(self._path):
-            return rows.among(self._db, assets, "state<>'present'", ())
+            return rows.among(self._db, assets, condition, ())
 
     def unseen(self, assets: Iterable[AssetId], since: datetime) -> set[AssetId]:
         """See the port."""
