@@ -119,7 +119,10 @@ def test_ids_survive_a_join_that_is_taken_back(data: st.DataObject) -> None:
     with engine_of(*history) as engine:
         before = whose(engine)
         engine.tell(person("same", LATER, *records))
-        assume(whose(engine) != before)
+        joined = whose(engine)
+        assume(joined != before)
+        # A record that the join cut in two may keep the id of the part that stayed.
+        assume(all(len(assets) == 1 for assets in joined.values()))
         engine.tell(person("undo", LATER + 1, undoes=1))
         assert whose(engine) == before
 
