@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Set
 
 from cmdb.model.observation import Json
-from cmdb.store.port import AssetRow, Installed, Part, Projection
+from cmdb.store.port import AssetRow, Part, Projection
 from reconcile.authority import alike
 from reconcile.lifecycle import PRESENT, Life
 from reconcile.rules.model import DEFAULTS, Rules
@@ -60,13 +60,13 @@ def inside(old: Set[tuple[str, str]], parts: Iterable[Part]) -> dict[str, Json]:
     return detail
 
 
-def programs(come: Sequence[Installed], gone: Sequence[Installed]) -> dict[str, Json]:
-    """What was installed, removed or changed its version."""
+def programs(come: Sequence[int], gone: Sequence[int]) -> dict[str, Json]:
+    """Releases that were installed or removed; a change of version is both."""
     detail: dict[str, Json] = {}
-    for word, rows in (("programs_added", come), ("programs_removed", gone)):
-        if rows:
-            named: list[Json] = [f"{row.name} {row.version}".strip() for row in rows[:_MOST_LISTED]]
-            detail[word] = {"count": len(rows), "names": named}
+    for word, releases in (("programs_added", come), ("programs_removed", gone)):
+        if releases:
+            listed: list[Json] = list(releases[:_MOST_LISTED])
+            detail[word] = {"count": len(releases), "releases": listed}
     return detail
 
 

@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from cmdb.model.observation import Json, RecordKey, RunEvent
 from cmdb.store.port import AssetId, Inside, LinkRow, Record, RecordId, RecordRow
@@ -248,8 +249,15 @@ class Components:
         self._view.add_change(into, "joined", {"from": f"ci-{gone}"})
         self._dirty.discard(gone)
 
+    @cached_property
+    def _scanned(self) -> bool:
+        """Whether there are any scans to look for."""
+        return self._ledger.has_kind(keys.SCAN)
+
     def _near(self, subject: Subject) -> None:
         """Scans that may have seen what a record is about."""
+        if not self._scanned:
+            return
         self._scans |= self._reach.ruled_scans(subject.key)
         scope = subject.key.scope
         for address in timeline.addresses([subject.timeline]):
@@ -265,7 +273,7 @@ class Components:
         self._scans.update(self._ledger.holders(keys.seen_at(scope, address), _MOST_SCANS))
 
     def _touch_scans(self, records: Iterable[RecordId]) -> None:
-        for record in records:
+        for record in records if self._scanned else ():
             scope = self._reach.key(record).scope
             for address in self._witness.touched.records.get(record, ()):
                 self._at_address(scope, address)

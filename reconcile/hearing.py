@@ -24,7 +24,7 @@ from cmdb.model.observation import (
     SectionKind,
 )
 from cmdb.model.programs import content_of
-from cmdb.store.port import Installed, Ledger, RecordId, RecordRow, StoredSection
+from cmdb.store.port import Ledger, RecordId, RecordRow, StoredSection
 from reconcile.sections import OVERLAID, Merged, encode, merge, withdrawn
 
 _MOST_BASES = 32
@@ -60,9 +60,7 @@ class Heard:
     runs: list[RunEvent] = field(default_factory=list)
     """Complete runs that ended."""
     decisions: list[Decision] = field(default_factory=list)
-    programs: dict[RecordId, tuple[tuple[Installed, ...], tuple[Installed, ...]]] = field(
-        default_factory=dict
-    )
+    programs: dict[RecordId, tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=dict)
 
 
 class Hearing:
@@ -182,7 +180,7 @@ class Hearing:
         group: Heard,
     ) -> None:
         if kind is SectionKind.PROGRAMS and before is not None:
-            group.programs[record] = self._ledger.difference(before.body, body)
+            group.programs[record] = self._ledger.came_and_went(before.body, body)
 
 
 def _ended(record: RecordRow, kind: SectionKind) -> StoredSection:

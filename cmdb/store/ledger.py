@@ -86,6 +86,10 @@ class Ledger(Protocol):
         """Replaces them."""
         ...
 
+    def has_kind(self, kind: str) -> bool:
+        """Whether anything was ever said by a source of a kind."""
+        ...
+
     def count(self) -> int:
         """Number of records."""
         ...
@@ -208,6 +212,10 @@ class Ledger(Protocol):
         self, before: bytes, after: bytes
     ) -> tuple[tuple[Installed, ...], tuple[Installed, ...]]:
         """What came and what went between two packed sets of programs, by name."""
+        ...
+
+    def came_and_went(self, before: bytes, after: bytes) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The same as numbers, which the change feed tells by name (`releases` in a detail)."""
         ...
 
     def unpack(self, packed: bytes) -> tuple[tuple[Installed, int], ...]:

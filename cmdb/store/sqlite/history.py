@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from cmdb.model.observation import Decision, SectionKind, Source
 from cmdb.store.history import Marks, Moment, RecordThen
-from cmdb.store.sqlite import carriers, codec, moments
-from cmdb.store.sqlite.bodies import Bodies, opened
+from cmdb.store.sqlite import carriers, codec, feed, moments
+from cmdb.store.sqlite.bodies import Bodies
 from cmdb.store.sqlite.bonds import Bond, Bonds
 from cmdb.store.sqlite.connection import translated
 from cmdb.store.sqlite.holders import Holders
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 MARKS = {"words_from": "past_words", "feed_from": "past_feed", "runs_from": "past_runs"}
 """Where the table meta keeps each mark."""
 _PROGRAMS = SectionKind.PROGRAMS.value
-_CHANGE = "SELECT id, at, asset, what, body, tx FROM change "
+_FEED_PAGE = 500
 _KNOWN = "tx <= :tx AND (ended_tx IS NULL OR ended_tx > :tx) AND since <= :limit"
 _RUNS = (
     "SELECT e.run, coalesce(min(s.at), e.at), e.at, e.body FROM run e"
@@ -328,12 +328,12 @@ class SqliteHistory:
         """See the port."""
         limits = limits_of(moment)
         with translated(self._path):
-            rows = self._db.execute(_CHANGE + "WHERE asset=? ORDER BY id DESC", (asset,))
+            rows = self._db.execute(feed.SELECT + "WHERE asset=? ORDER BY id DESC", (asset,))
             for row in rows:
                 late = row[5] > limits.tx if limits.as_of is None else row[1] > limits.limit
                 if not late:
                     break
-                yield self._change(row)
+                yield from feed.read(self._db, [row])
 
     def newest_change(self, at: datetime) -> int:
         """See the port."""
@@ -345,18 +345,10 @@ class SqliteHistory:
         with translated(self._path):
             first = self._last("change", codec.to_micros(after))
             last = self._last("change", codec.to_micros(until))
-            sql = _CHANGE + "WHERE id > ? AND id <= ? ORDER BY id"
-            for row in self._db.execute(sql, (first, last)):
-                yield self._change(row)
-
-    def _change(self, row: Sequence[object]) -> Change:
-        number, at, asset, what, body, _ = row
-        assert isinstance(number, int)
-        assert isinstance(at, int)
-        assert isinstance(asset, int)
-        assert isinstance(body, bytes)
-        detail = codec.parse(opened(self._db, body))
-        return Change(number, codec.from_micros(at), AssetId(asset), str(what), detail)
+            sql = feed.SELECT + "WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
+            while rows := self._db.execute(sql, (first, last, _FEED_PAGE)).fetchall():
+                yield from feed.read(self._db, rows)
+                first = rows[-1][0]
 
     def marks(self) -> Marks:
         """See the port."""

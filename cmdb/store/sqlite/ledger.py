@@ -84,6 +84,11 @@ class SqliteLedger:
                 found.update((row.id, row) for row in self._records.some(chunk))
         return found
 
+    def has_kind(self, kind: str) -> bool:
+        """See the port."""
+        with translated(self._path):
+            return self._names.has_kind(kind)
+
     def count(self) -> int:
         """See the port."""
         with translated(self._path):
@@ -284,6 +289,11 @@ class SqliteLedger:
         """See the port."""
         with translated(self._path):
             return self._programs.releases.revise(before, changes)
+
+    def came_and_went(self, before: bytes, after: bytes) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """See the port."""
+        delta = packed.difference_of(before, after)
+        return tuple(delta.come.tolist()), tuple(delta.gone.tolist())
 
     def difference(
         self, before: bytes, after: bytes

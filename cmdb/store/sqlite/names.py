@@ -14,6 +14,7 @@ class Names:
         self._db = connection
         self._sources: dict[Source, int] = {}
         self._scopes: dict[str, int] = {}
+        self._kinds: set[str] = set()
 
     def source(self, source: Source) -> int:
         """The number of a source."""
@@ -36,7 +37,17 @@ class Names:
             ).fetchone()[0]
         return self._scopes[name]
 
+    def has_kind(self, kind: str) -> bool:
+        """Whether there is a source of a kind."""
+        if kind not in self._kinds:
+            row = self._db.execute("SELECT 1 FROM source WHERE kind=? LIMIT 1", (kind,)).fetchone()
+            if row is None:
+                return False
+            self._kinds.add(kind)
+        return True
+
     def forget(self) -> None:
         """Drops numbers that a rolled-back transaction may have made."""
         self._sources.clear()
         self._scopes.clear()
+        self._kinds.clear()

@@ -177,20 +177,21 @@ def releases_on(db: sqlite3.Connection, asset: int) -> Ids:
 
 def describe(connection: sqlite3.Connection, releases: Iterable[int]) -> tuple[Installed, ...]:
     """These releases in words, by name."""
-    return tuple(sorted(_described(connection, releases).values(), key=_by_name))
+    return tuple(sorted(described(connection, releases).values(), key=_by_name))
 
 
 def described_days(
     connection: sqlite3.Connection, ids: Ids, days: Days | None
 ) -> tuple[tuple[Installed, int], ...]:
     """Releases with their days, by name."""
-    found = _described(connection, ids.tolist())
+    found = described(connection, ids.tolist())
     dated = zip(ids.tolist(), days.tolist() if days is not None else [0] * len(ids), strict=True)
     rows = [(found[release], day) for release, day in dated if release in found]
     return tuple(sorted(rows, key=lambda row: _by_name(row[0])))
 
 
-def _described(connection: sqlite3.Connection, releases: Iterable[int]) -> dict[int, Installed]:
+def described(connection: sqlite3.Connection, releases: Iterable[int]) -> dict[int, Installed]:
+    """Releases in words, by number."""
     wanted = sorted(releases)
     found: dict[int, Installed] = {}
     for start in range(0, len(wanted), _CHUNK):

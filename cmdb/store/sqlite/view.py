@@ -26,8 +26,8 @@ from cmdb.store.port import (
     Search,
     Title,
 )
-from cmdb.store.sqlite import codec, finding, rows
-from cmdb.store.sqlite.bodies import Bodies, Shape, opened
+from cmdb.store.sqlite import codec, feed, finding, rows
+from cmdb.store.sqlite.bodies import Bodies, Shape
 from cmdb.store.sqlite.bonds import Bonds
 from cmdb.store.sqlite.connection import translated
 from cmdb.store.sqlite.endpoints import Endpoints
@@ -310,20 +310,10 @@ class SqliteView:
         where, values = ("asset=? AND", (asset,)) if asset is not None else ("", ())
         with translated(self._path):
             found = self._db.execute(
-                f"SELECT id, at, asset, what, body FROM change WHERE {where} id < ?"
-                " ORDER BY id DESC LIMIT ?",
+                f"{feed.SELECT} WHERE {where} id < ? ORDER BY id DESC LIMIT ?",
                 (*values, newest, limit),
             )
-            return tuple(
-                Change(
-                    row[0],
-                    codec.from_micros(row[1]),
-                    AssetId(row[2]),
-                    row[3],
-                    codec.parse(opened(self._db, row[4])),
-                )
-                for row in found
-            )
+            return feed.read(self._db, found.fetchall())
 
     def add_change(self, asset: AssetId, what: str, detail: Json) -> None:
         """See the port."""
