@@ -267,6 +267,12 @@ def _go_on_after(home: Home, applied: int) -> None:
     with home.lock("intake"):
         desk = IntakeDesk(home)
         try:
+            waiting = desk.journal.read(applied, 1, 1)
+            if waiting and waiting[0].sequence != applied + 1:
+                raise BackupError(
+                    f"the record of the backup ends at {applied}, its journal goes on at"
+                    f" {waiting[0].sequence}: they are of different backups"
+                )
             desk.journal.ensure_sequence(applied)
         finally:
             desk.close()

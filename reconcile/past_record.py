@@ -34,6 +34,7 @@ from cmdb.store.port import (
 from reconcile import keys
 from reconcile.account import Account
 from reconcile.past import Past
+from reconcile.past_pointing import once_pointing
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -270,10 +271,11 @@ class _Around:
         self._asked = {f"{socket[1]}/{socket[2]}" for socket in sockets if socket}
         self._asked |= {local for _, _, local in self._stated}
         self._pointing, total = self._history.pointing(asset, NEIGHBOURS_MOST)
-        self.more = total - len(self._pointing)
+        once = sorted(once_pointing(past, self._accounts, self._made) - {*self._pointing, asset})
+        self.more = total - len(self._pointing) + len(once[NEIGHBOURS_MOST:])
         self._copied: set[AssetId] = set()
         self._same = self._as_now()
-        self._read: set[AssetId] = set(self._pointing) - self._same
+        self._read: set[AssetId] = {*self._pointing, *once[:NEIGHBOURS_MOST]} - self._same
         for owner in self._others():
             self._place(owner)
         self._read -= {asset}

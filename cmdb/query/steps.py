@@ -8,7 +8,8 @@ from datetime import datetime
 
 from cmdb.store.port import AssetId, Change, Record
 
-_PAGE = 50
+_PAGE = 8
+"""Mostly the two newest tell."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,6 +153,13 @@ class History(Protocol):
         """Assets with relations to it or its parts now, at most so many, and how many in all."""
         ...
 
+    def callers(self, places: Iterable[tuple[str, str]]) -> tuple[AssetId, ...]:
+        """Assets that use a socket at one of these scopes and addresses, or once did.
+
+        Ids may be those of assets that were joined with others since.
+        """
+        ...
+
     def relations_between(
         self, owners: Iterable[AssetId], asset: AssetId
     ) -> tuple[RelationRow, ...]:

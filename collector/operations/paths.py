@@ -8,6 +8,7 @@ PATHS: dict[str, tuple[str, str]] = {
     "assets.show": ("GET", "/assets/{ref}"),
     "assets.explain": ("GET", "/assets/{ref}/explain"),
     "assets.programs": ("GET", "/assets/{ref}/programs"),
+    "assets.relations": ("GET", "/assets/{ref}/relations"),
     "assets.history": ("GET", "/assets/{ref}/history"),
     "assets.diff": ("GET", "/assets/{ref}/diff"),
     "rules.show": ("GET", "/rules"),

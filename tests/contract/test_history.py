@@ -1,4 +1,4 @@
-"""What cmdb.store.history promises of History and Scratch, of every adapter."""
+"""What cmdb.store.history promises of History, of every adapter."""
 
 from __future__ import annotations
 
@@ -13,14 +13,9 @@ from cmdb.model.observation import Decision, Programs, RecordKey, RunEvent, Sect
 from cmdb.store.history import Marks, Moment
 from cmdb.store.port import (
     AssetId,
-    Edge,
-    Identifier,
     LinkRow,
-    Part,
-    Projection,
     Record,
     RecordId,
-    RelationRow,
     StoredSection,
 )
 
@@ -353,101 +348,3 @@ def test_the_feed_between_times(record: Record, reader: Record) -> None:
     assert last.sequence == newest[BY[9]]
     assert last.detail == {"at": 1}
     assert history.marks() == Marks()
-
-
-# --- what is so now, for whoever lays out the past
-
-
-def projection(name: str, **fields: Any) -> Projection:
-    return Projection(
-        cls="Computer", attributes={"name": name}, scope="office", state="present", first_seen=T0,
-        last_seen=T0, source_kinds=("agent",), demo=False, **fields,
-    )  # fmt: skip
-
-
-@pytest.fixture
-def three(record: Record) -> list[AssetId]:
-    """A server with a service; one that talks to it; one that is related to it."""
-    service = Part("tcp/5432", "Service", {"name": "postgres:5432", "port": 5432})
-
-    def make() -> list[AssetId]:
-        view = record.view
-        assets = [view.new_asset() for _ in range(3)]
-        address = ("office", "10.0.0.1", T0, "agent")
-        view.put(assets[0], projection("db", parts=(service,), addresses=(address,)))
-        talks = Edge(None, "uses", None, target_socket=("10.0.0.1", "tcp", 5432), observed_at=T0)
-        view.put(assets[1], projection("web", edges=(talks,)))
-        stated = Edge(None, "related_to", assets[0], observed_at=T0)
-        view.put(assets[2], projection("spare", edges=(stated,)))
-        return assets
-
-    found: list[AssetId] = told(T0, record, make)
-    return found
-
-
-def test_who_points_at_an_asset_now(reader: Record, three: list[AssetId]) -> None:
-    db, web, spare = three
-    history = reader.history
-    service = reader.view.part(db, "tcp/5432")
-    assert history.pointing(db, 10) == ((web, spare), 2)
-    assert history.pointing(db, 1) == ((web,), 2)
-    assert history.pointing(web, 10) == ((), 0)
-    found = history.relations_between([web, spare], db)
-    assert {(row.source, row.type, row.target) for row in found} == {
-        (web, "uses", service), (spare, "related_to", db),
-    }  # fmt: skip
-    assert history.relations_between([spare], web) == ()
-    assert history.now_at("office", "10.0.0.1", "tcp", 5432) == service
-    assert history.now_at("elsewhere", "10.0.0.1", "tcp", 5432) is None
-    assert history.last_asset() >= max(three)
-
-
-def test_who_ever_carried_a_value(record: Record, reader: Record) -> None:
-    def make() -> RecordId:
-        row = heard(record, T0)
-        record.ledger.set_identifiers(row, frozenset({Identifier(7)}))
-        return row
-
-    row = told(T0, record, make)
-    assert row in record.history.carriers(Identifier(7))
-    assert reader.history.carriers(Identifier(8)) == ()
-
-
-def test_a_scratch_record_is_laid_out_and_gone(reader: Record, three: list[AssetId]) -> None:
-    db, web, spare = three
-    service = reader.view.part(db, "tcp/5432")
-    held = Part("tcp/5432", "Service", {"name": "postgres:5432", "port": 5432})
-    other = Part("tcp/22", "Service", {"name": "sshd:22", "port": 22})
-    with reader.history.scratch([db]) as scratch:
-        with scratch.transaction(T0):
-            scratch.view.put(db, projection("db-then", parts=(held, other)))
-            scratch.copy([spare])
-            scratch.relate([RelationRow(spare, "related_to", db, T0)])
-            scratch.tidy()
-        view = scratch.view
-        # Its name then; parts that it has now keep their ids, others get ids that none has.
-        assert view.find("db-then").id == db
-        assert view.part(db, "tcp/5432") == service
-        new = view.part(db, "tcp/22")
-        assert new is not None
-        assert new > reader.history.last_asset()
-        assert dict(scratch.names())[new] == f"ci-{db}#tcp/22"
-        copied = view.asset(spare)
-        assert copied is not None
-        assert copied.name == "spare"
-        assert [(each.source, each.target) for each in view.relations(db)] == [(spare, db)]
-        assert view.asset(web) is None
-    present = reader.view.asset(db)
-    assert present is not None
-    assert present.name == "db"
-    assert reader.view.part(db, "tcp/22") is None
-
-
-def test_ids_kept_for_what_was_not_there_go(reader: Record, three: list[AssetId]) -> None:
-    db, web, _ = three
-    with reader.history.scratch([db, web]) as scratch:
-        with scratch.transaction(T0):
-            scratch.view.put(db, projection("db"))
-            scratch.tidy()
-        assert scratch.view.parts(db) == ()
-        assert [row.id for row in scratch.view.all_assets()] == [db]

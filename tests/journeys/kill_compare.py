@@ -101,7 +101,7 @@ def found_in(home: Path, watch: JournalWatch) -> Found:
         applied: list[str] = []
         names: dict[AssetId, str] = {}
         for row in record.ledger.all_records():
-            applied += _versions(record, row)
+            applied += versions(record, row)
             names[record.ledger.links([row.id])[row.id].asset] = row.key.native_key
         feed, created = _feed(record, names)
     finally:
@@ -109,7 +109,7 @@ def found_in(home: Path, watch: JournalWatch) -> Found:
     return Found(tuple(watch.items), tuple(applied), tuple(feed), tuple(created))
 
 
-def _versions(record: SqliteRecord, row: RecordRow) -> list[str]:
+def versions(record: SqliteRecord, row: RecordRow) -> list[str]:
     """Every word that a record ever said, the present one first."""
     from cmdb.model.observation import SectionKind
     from reconcile.sections import read_values

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cmdb.model.observation import Decision, SectionKind, Source
 from cmdb.store.history import Marks, Moment, RecordThen
-from cmdb.store.sqlite import carriers, codec, feed, moments
+from cmdb.store.sqlite import carriers, codec, feed, moments, parted
 from cmdb.store.sqlite.bodies import Bodies
 from cmdb.store.sqlite.bonds import Bond, Bonds
 from cmdb.store.sqlite.connection import translated
@@ -274,6 +274,11 @@ class SqliteHistory:
             owners.update(row[0] for row in self._db.execute(sql, mine))
         found = sorted(owners - {asset})
         return tuple(map(AssetId, found[:limit])), len(found)
+
+    def callers(self, places: Iterable[tuple[str, str]]) -> tuple[AssetId, ...]:
+        """See the port."""
+        with translated(self._path):
+            return tuple(map(AssetId, sorted(parted.callers(self._db, self._talkers, places))))
 
     def relations_between(
         self, owners: Iterable[AssetId], asset: AssetId

@@ -10,7 +10,7 @@ from typing import cast
 
 from cmdb.model.observation import Json
 from cmdb.store.port import AssetId, Edge, Projection, RelationRow
-from cmdb.store.sqlite import bonds, codec
+from cmdb.store.sqlite import bonds, codec, parted
 from cmdb.store.sqlite.bodies import opened
 from cmdb.store.sqlite.bonds import Bond, Bonds
 from cmdb.store.sqlite.endpoints import Endpoints
@@ -99,11 +99,14 @@ class Relations:
     def _pack(self, owner: int, projection: Projection, told: _Told, *, earlier: bool) -> None:
         packed, sockets = told.packed, told.sockets
         before, newest = self._bonds.put(owner, packed.values(), sockets)
+        gone = set(before.tolist()) - sockets
+        if gone:
+            parted.note(self._db, owner, gone)
         ats = [bond.at for bond in packed.values() if bond.target in sockets]
         if earlier or (ats and newest > min(ats)):
             self._endpoints.lost(before.tolist())
         else:
-            self._endpoints.lost(set(before.tolist()) - sockets)
+            self._endpoints.lost(gone)
         if sockets:
             first = codec.to_micros(projection.first_seen)
             self._endpoints.used(sockets, first, max(ats))
@@ -112,6 +115,7 @@ class Relations:
         """Takes out those that an asset owns."""
         self._db.execute("DELETE FROM relation WHERE owner=?", (asset,))
         before, _ = self._bonds.put(asset, (), set())
+        parted.note(self._db, asset, before.tolist())
         self._endpoints.lost(before.tolist())
 
     def every(self) -> Iterator[RelationRow]:

@@ -161,12 +161,19 @@ def _step_4(db: sqlite3.Connection) -> None:
     upgrade(db)
 
 
+_PARTED = """
+CREATE TABLE parted (place INTEGER NOT NULL, owner INTEGER NOT NULL,
+  PRIMARY KEY (place, owner)) WITHOUT ROWID;
+"""
+"""Step 6: who used a socket at an address, and does not any more."""
+
 MIGRATIONS: tuple[Migration, ...] = (
     _LEDGER + _VIEW,
     _step_2,
     _STRETCHES,
     _step_4,
     _CONTESTED,
+    _PARTED,
 )
 
 COLUMNS = (

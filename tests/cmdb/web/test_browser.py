@@ -191,7 +191,17 @@ def test_text_can_be_read_in_both_colours(visit: Visit) -> None:
     page = visit.page
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        for path in ("/", "/assets", "/assets/ci-8", "/assets/ci-4/impact", "/alerts", "/account"):
+        for path in (
+            "/",
+            "/assets",
+            "/assets/ci-8",
+            "/assets/ci-8?as_of=2026-11-22",
+            "/assets/ci-8/compare?first=2026-11-22",
+            "/compare?first=2026-11-22",
+            "/assets/ci-4/impact",
+            "/alerts",
+            "/account",
+        ):
             page.goto(f"{visit.url}{path}")
             poor = page.evaluate(CONTRAST)
             assert poor["checked"] > 20

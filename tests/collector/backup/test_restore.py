@@ -1,10 +1,14 @@
 """Restoring what is no whole backup: one sentence, and the home as it was."""
 
+import gzip
 import hashlib
 import io
 import json
+import sqlite3
 import tarfile
 from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,8 @@ import pytest
 from cmdb.store.sqlite.record import open_record
 from collector.backup import BackupError, restore_backup, write_backup
 from collector.home import Home
+from collector.intake_desk import IntakeDesk
+from collector.journal.port import Entry
 
 Change = Callable[[dict[str, Any], dict[str, bytes]], object]
 
@@ -56,6 +62,14 @@ def replace(name: str, body: bytes) -> Change:
     return change
 
 
+def another_database(*, application: int = 0x53544B52, version: int = 1) -> bytes:
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute(f"PRAGMA application_id={application}")
+        db.execute(f"PRAGMA user_version={version}")
+        db.execute("CREATE TABLE other (id INTEGER PRIMARY KEY)")
+        return db.serialize()
+
+
 def test_a_whole_backup_is_restored_and_nothing_is_left_beside_it(
     whole: Path, tmp_path: Path
 ) -> None:
@@ -90,6 +104,9 @@ CHANGES: dict[str, Change] = {
     "another name": add("run/intake.lock"),
     "record is no database": replace("record.db", b"no database at all" * 99),
     "journal is no database": replace("journal.db", b"no database at all" * 99),
+    "record of another program": replace("record.db", another_database(application=7)),
+    "record of a later version": replace("record.db", another_database(version=999)),
+    "record of no program": replace("record.db", another_database(application=0)),
 }
 
 
@@ -128,7 +145,49 @@ def test_a_link_under_a_known_name_is_refused(whole: Path, tmp_path: Path) -> No
     refused(path, tmp_path / "again", there=False)
 
 
-def refused(backup: Path, folder: Path, *, there: bool) -> None:
+@pytest.mark.parametrize("part", [0, 1, 300, 512, 700, 0.3, 0.6, 0.95])
+def test_a_backup_that_was_cut_is_refused(whole: Path, tmp_path: Path, part: float) -> None:
+    body = whole.read_bytes()
+    kept = int(part * len(body)) if isinstance(part, float) else part
+    (tmp_path / "cut.tar").write_bytes(body[:kept])
+    refused(tmp_path / "cut.tar", tmp_path / "again", there=True)
+
+
+def test_what_is_no_backup_at_all_is_refused(whole: Path, tmp_path: Path) -> None:
+    other = write(tmp_path / "other.tar", {"etc/passwd": b"root", "record.db": b"x"})
+    packed = tmp_path / "packed.tar.gz"
+    packed.write_bytes(gzip.compress(whole.read_bytes()))
+    base = tmp_path / "a-database"
+    base.write_bytes(another_database())
+    for place, path in enumerate((other, packed, base, tmp_path, tmp_path / "nowhere")):
+        refused(path, tmp_path / f"again-{place}", there=True)
+
+
+def test_a_home_that_is_in_use_stays_as_it_is(whole: Path, tmp_path: Path) -> None:
+    home = Home(tmp_path / "used").create()
+    open_record(home.record_path).close()
+    before = {path: path.read_bytes() for path in home.path.rglob("*") if path.is_file()}
+    with pytest.raises(BackupError, match="is not empty"):
+        restore_backup(str(whole), home)
+    after = {path: path.read_bytes() for path in home.path.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_journal_and_record_of_different_backups_are_refused(tmp_path: Path) -> None:
+    """What lies between them was acknowledged, and is in neither."""
+    home = Home(tmp_path / "first").create()
+    open_record(home.record_path).close()
+    desk = IntakeDesk(home)
+    entry = Entry("agent/a", "form", datetime.now(UTC), b"{}")
+    desk.journal.append([entry] * 5)
+    desk.journal.trim(3)
+    desk.close()
+    path = Path(write_backup(home, str(tmp_path / "b.tar"))[0])
+    message = refused(path, tmp_path / "again", there=False)
+    assert "ends at 0, its journal goes on at 4" in message
+
+
+def refused(backup: Path, folder: Path, *, there: bool) -> str:
     folder.mkdir()
     home = Home(folder / "home")
     if there:
@@ -138,3 +197,4 @@ def refused(backup: Path, folder: Path, *, there: bool) -> None:
     assert "\n" not in str(caught.value)
     assert [path.name for path in folder.iterdir()] == (["home"] if there else [])
     assert not there or list(home.path.iterdir()) == []
+    return str(caught.value)
