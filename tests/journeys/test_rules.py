@@ -89,6 +89,9 @@ def test_rules_from_a_file_to_the_estate_and_back(
         export = write(tmp_path, estate.ok("rules", "export"), "export.yaml")
         assert estate.json("rules", "simulate", export, "--days", "0")["assets"] == []
 
+        assert estate.ok("rules", "export", "--version", "1") == GOOD
+        assert estate.run("rules", "export", "--version", "7").returncode == 3
+        assert "is about rules" in estate.run("undo", "1", "--dry-run").stderr
         assert estate.json("rules", "undo")["version"] == 0
         assert names(estate) == {"vm-a", "vm-b"}
         assert "undone by 2" in estate.ok("rules", "history")
