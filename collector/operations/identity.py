@@ -162,17 +162,7 @@ def _count(context: Context, params: ExcludeParams, *, out: bool) -> Decided:
 
 def _undo(context: Context, params: UndoParams) -> Decided:
     from reconcile.deciding import undo
-    from reconcile.decisions import RULES, spoken_of
 
-    every = dict(context.record.ledger.decisions())
-    wanted = every.get(params.number)
-    about = spoken_of(wanted, every) if wanted is not None else None
-    if params.dry_run and about is not None and about.act == RULES:
-        raise InputRefused(
-            f"decision {params.number} is about rules, which a dry run does not carry out: write"
-            " the version that would hold with 'stocktake rules export --version N' and give it"
-            " to 'stocktake rules simulate'"
-        )
     return decide(
         context,
         params.note,
