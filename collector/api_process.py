@@ -37,6 +37,7 @@ from collector.server import Options
 from licenses import web as licence_pages
 from reconcile import web as identity_pages
 from reconcile.explain import attributes
+from reconcile.rules import web as rules_page
 
 if TYPE_CHECKING:
     from collector.enrolment.registry import Observer
@@ -201,7 +202,7 @@ def serve(
         )
         licences = licence_pages.subject_with(process.take_entitlements, process.alerting.catalogue)
         identity = identity_pages.subject_with(process.deciding())
-        install_console(app, services, (licences, identity), TRANSLATIONS)
+        install_console(app, services, (licences, identity, rules_page.subject()), TRANSLATIONS)
         address = ApiAddress(options.host, options.http_port, options.names)
         tls = _tls(home, options) if https else None
         scheme = "https" if https else "http"

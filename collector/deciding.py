@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from collector.operation import Settle
     from reconcile.deciding import Word
 
+_OTHER_RULES = (
+    "other rules would hold, and the estate be gone over; what that changes 'stocktake rules"
+    " simulate' tells, of a file that 'stocktake rules export --version' gives"
+)
 _TICK = timedelta(microseconds=1)
 
 Clock = Callable[[], datetime]
@@ -58,9 +63,13 @@ class Deciding:
 
     def rehearsed(self, decision: Decision) -> Decided:
         """What a decision would change."""
+        from reconcile.decisions import concern_rules
         from reconcile.recounting import text_of
 
         found = self.rehearse([decision], decision.at)
+        with self.fresh() as record:
+            if concern_rules(record.ledger, [decision]):
+                found = replace(found, summary=(*found.summary, _OTHER_RULES))
         return Decided(None, text_of(decision), found.summary, found, 0)
 
     def make(self, record: Record, decision: Decision) -> Decided:

@@ -1,4 +1,4 @@
-"""Writes docs/reference from the declarations: classes, commands, the REST interface.
+"""Writes docs/reference from the declarations: classes, commands, REST, rules, entitlements.
 
 python -m collector.reference docs/reference [--check]
 """
@@ -131,11 +131,51 @@ def entitlements() -> Iterator[str]:
         yield f"| `{name}` | {said}{needed} | {others} |"
 
 
+def rules() -> Iterator[str]:
+    """What a rules file may say, and what holds without one."""
+    from reconcile.rules import schema
+    from reconcile.rules.model import DEFAULTS, SWITCHED, VALUED
+    from reconcile.rules.nodes import MOST_BYTES
+    from reconcile.rules.write import time
+
+    yield f"{_NOTE}# Rules file\n"
+    yield (
+        f"UTF-8, YAML without anchors, aliases and tags, at most {MOST_BYTES // 1024} KiB. What a"
+        " file does not say is as shipped; `stocktake rules export` writes all of it. A class has"
+        " what is said of those it extends, name by name. `stocktake rules check FILE` tells all"
+        " that is wrong, with lines.\n"
+    )
+    yield (
+        "A time is `36 hours`, `30 days`, `2 weeks`, `1 year` (at most"
+        f" {schema.FOREVER_YEARS}) or `{schema.NEVER}`.\n"
+    )
+    for title, path, fields in schema.SECTIONS:
+        where = f" (`{path}`)" if path else ""
+        yield f"## {title}{where}\n"
+        yield "| name | meaning | values |\n| --- | --- | --- |"
+        yield from (f"| `{each.name}` | {each.summary} | {each.values} |" for each in fields)
+        yield ""
+    yield "## Normal forms\n"
+    yield "| type of attribute | forms that fit |\n| --- | --- |"
+    for type_, names in schema.COMPARE.items():
+        yield f"| {type_.value} | {', '.join(f'`{name}`' for name in names)} |"
+    yield "\n## Keys\n"
+    yield f"May be switched off: {', '.join(f'`{name}`' for name in SWITCHED)}.\n"
+    yield f"May have placeholders: {', '.join(f'`{name}`' for name in VALUED)}.\n"
+    yield f"In order, as shipped: {', '.join(f'`{name}`' for name in DEFAULTS.order)}.\n"
+    yield "## As shipped\n"
+    yield "| | |\n| --- | --- |"
+    for kind, after in DEFAULTS.silence.items():
+        yield f"| silence of `{kind}` | {time(after)} |"
+    yield f"| stop-list limit | {DEFAULTS.crowded} records |"
+
+
 PAGES: tuple[tuple[str, Callable[[], Iterator[str]]], ...] = (
     ("classes.md", classes),
     ("commands.md", commands),
     ("rest.md", rest),
     ("entitlements.md", entitlements),
+    ("rules.md", rules),
 )
 
 

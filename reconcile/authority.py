@@ -123,7 +123,7 @@ def _ordered(attribute: Attribute, claims: Sequence[Claim], now: datetime) -> li
     authority = attribute.authority
     weighed = [_weigh(attribute, claim, now) for claim in claims]
     if authority.rule is Rule.PRIORITY and authority.tolerance is None:
-        weighed.sort(key=lambda entry: _order(entry, authority, (), _latest((entry,))))
+        weighed.sort(key=lambda entry: _order(entry, authority, (), _since(entry)))
         return weighed
     if authority.tolerance is not None:
         weighed = _grouped(weighed, authority.tolerance)
@@ -153,22 +153,24 @@ def _by_group(
 
 
 def _weigh(attribute: Attribute, claim: Claim, now: datetime) -> Weighed:
-    place, rank = _placed(attribute.authority.ranks, claim.record.key.source)
+    place, rank = _placed(attribute.authority, claim.record.key.source)
     form = _form(attribute, claim.value)
     after = rank.stale_after if rank is not None else None
     stale = after is not None and now >= claim.said_at + after
     return Weighed(claim, form, place, after, stale, "", form)
 
 
-def _placed(ranks: Sequence[Rank], source: Source) -> tuple[int, Rank | None]:
+def _placed(authority: Authority, source: Source) -> tuple[int, Rank | None]:
     """The place of a source: that of its own name before that of its kind."""
-    found: tuple[int, Rank | None] = (len(ranks), None)
-    for place, rank in enumerate(ranks):
+    found: tuple[int, Rank | None] = (len(authority.ranks), None)
+    for place, rank in enumerate(authority.ranks):
         if rank.kind == source.kind:
-            if rank.instance == source.instance:
-                return place, rank
             if rank.instance is None:
                 found = (place, rank)
+                if not authority.singles:
+                    break
+            elif rank.instance == source.instance:
+                return place, rank
     return found
 
 
@@ -213,8 +215,12 @@ def _order(
     )
 
 
+def _since(entry: Weighed) -> float:
+    return -entry.claim.said_at.timestamp()
+
+
 def _latest(entries: Sequence[Weighed]) -> float:
-    return -max(entry.claim.said_at.timestamp() for entry in entries)
+    return min(map(_since, entries))
 
 
 def _most(entries: Sequence[Weighed]) -> float:

@@ -6,7 +6,7 @@ Nothing here is stored for the purpose; the same functions that chose are asked 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,10 +14,11 @@ from cmdb.model.declare import Attribute, Empty
 from cmdb.model.observation import Json
 from cmdb.query.models import AttributeView
 from cmdb.store.port import AssetId, AssetRow, LinkRow, Record, RecordRow, UnknownAsset
-from reconcile.account import Account
+from reconcile.account import UNKNOWN_CLASS, Account
 from reconcile.authority import Weighed, weigh
 from reconcile.decisions import decided
 from reconcile.instants import to_micros
+from reconcile.rules.identity import identity_rules
 from reconcile.rules.model import DEFAULT, Rules
 from reconcile.rules.write import time, tolerance
 from reconcile.things import Things
@@ -25,6 +26,7 @@ from reconcile.voices import Voices
 from reconcile.witness import Witness
 
 SEPARATOR = "\0"
+LEFT_OUT = " (left out by rules)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,8 @@ class Explanation:
     state_why: str
     state_rule: str
     """How long it may be silent and missing, and where that comes from."""
+    identity_rules: tuple[str, ...]
+    """What a rules file says of identity for its class, and where."""
     attributes: tuple[AttributeExplained, ...]
     links: tuple[LinkExplained, ...]
     as_of: datetime
@@ -141,8 +145,9 @@ def explain(record: Record, ref: str, attribute: str | None, at: datetime) -> Ex
         life.since,
         life.why,
         _state_rule(holding.rules, row.cls, accounts),
+        tuple(_identity(holding.rules, row.cls)),
         shown,
-        _links(record, links),
+        _links(record, links, holding.rules),
         at,
     )
 
@@ -157,6 +162,13 @@ def _state_rule(rules: Rules, cls: str, accounts: Sequence[Account]) -> str:
     after = rules.retire_after(cls)
     found.append(f"retired after {time(after)} missing ({rules.origin_of_retirement(cls)})")
     return "; ".join(found)
+
+
+def _identity(rules: Rules, cls: str) -> Iterator[str]:
+    for name in dict.fromkeys((UNKNOWN_CLASS, cls)):
+        for each in identity_rules(rules, name):
+            if each.origin != DEFAULT and (name == cls or each.what == "key order"):
+                yield f"{each.what}: {each.value} ({each.origin})"
 
 
 def explain_attribute(
@@ -264,13 +276,13 @@ def _claim(entry: Weighed, *, wins: bool) -> ClaimExplained:
     )
 
 
-def _links(record: Record, links: Sequence[LinkRow]) -> tuple[LinkExplained, ...]:
+def _links(record: Record, links: Sequence[LinkRow], rules: Rules) -> tuple[LinkExplained, ...]:
     rows = record.ledger.records({link.record for link in links})
     ordered = sorted(links, key=lambda link: (rows[link.record].key, link.since))
-    return tuple(_link(record, link, rows[link.record]) for link in ordered)
+    return tuple(_link(record, link, rows[link.record], rules) for link in ordered)
 
 
-def _link(record: Record, link: LinkRow, row: RecordRow) -> LinkExplained:
+def _link(record: Record, link: LinkRow, row: RecordRow, rules: Rules) -> LinkExplained:
     key = row.key
     return LinkExplained(
         key.source.kind,
@@ -283,21 +295,23 @@ def _link(record: Record, link: LinkRow, row: RecordRow) -> LinkExplained:
         link.state,
         link.decided_at,
         link.last or row.seen_at,
-        _keys(record, link),
+        _keys(record, link, rules),
         link.evidence,
     )
 
 
-def _keys(record: Record, link: LinkRow) -> tuple[str, ...]:
-    """Identifying values that a record gave in a stretch."""
+def _keys(record: Record, link: LinkRow, rules: Rules) -> tuple[str, ...]:
+    """Identifying values that a record gave in a stretch; those that rules leave out say so."""
     timeline = Witness(record.ledger).timeline(link.record)
     since = to_micros(link.since)
     until = None if link.until is None else to_micros(link.until)
-    found = {
-        f"{name}={value.rpartition(SEPARATOR)[2]}": None
-        for visit in timeline.visits
-        if visit.last >= since and (until is None or visit.first < until)
-        for name, values in timeline.evidence(visit).values.items()
-        for value in values
-    }
+    found: dict[str, None] = {}
+    for visit in timeline.visits:
+        if visit.last >= since and (until is None or visit.first < until):
+            given = timeline.evidence(visit)
+            counted = rules.weight(given.cls).of(given)
+            for name, values in given.values.items():
+                for value in values:
+                    mark = "" if value in counted.of(name) else LEFT_OUT
+                    found[f"{name}={value.rpartition(SEPARATOR)[2]}{mark}"] = None
     return tuple(sorted(found))

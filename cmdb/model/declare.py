@@ -89,9 +89,12 @@ class Authority:
     rule: Rule = Rule.PRIORITY
     empty: Empty = Empty.IGNORED
     tolerance: Tolerance | None = None
+    singles: bool = field(init=False, compare=False, default=False)
+    """Whether a rank names a single source."""
 
     def __post_init__(self) -> None:
         """Refuses unknown kinds and repeated sources."""
+        object.__setattr__(self, "singles", any(rank.instance for rank in self.ranks))
         for rank in self.ranks:
             if rank.kind not in SOURCE_KINDS:
                 raise DeclarationError(f"authority names {rank.kind!r}, which is no kind of source")

@@ -220,6 +220,8 @@ def explain(
         show.heading(f"State: {found['state']}")
         typer.echo(show.clean(f"rule: {found['state_rule']}"))
         show.heading("Records")
+        for rule in found["identity_rules"]:
+            typer.echo(show.clean(f"rule: {rule}"))
         for number, link in enumerate(found["links"], start=1):
             _link(number, link)
 

@@ -59,10 +59,16 @@ def show_rules(
 
 
 @rules.command("export")
-def export(context: typer.Context, as_json: AsJson = False) -> None:
+def export(
+    context: typer.Context,
+    version: Annotated[
+        int | None, typer.Option("--version", min=1, help="The file of this version, as given.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Write a complete rules file that reads back as the rules in force."""
     with estate(context) as opened:
-        found = opened.call("rules.export", {})
+        found = opened.call("rules.export", {"version": version})
     if as_json:
         show.print_json(found)
     else:

@@ -36,6 +36,13 @@ class ShowParams:
 
 
 @dataclass(frozen=True)
+class ExportParams:
+    """A version whose file is wanted as it was given; None: all that holds now."""
+
+    version: int | None = None
+
+
+@dataclass(frozen=True)
 class FileParams:
     """A rules file."""
 
@@ -100,7 +107,7 @@ class ProgressParams:
 
 @dataclass(frozen=True)
 class Exported:
-    """A complete file that reads back as the rules in force."""
+    """A rules file: a complete one that reads back as the rules in force, or that of a version."""
 
     version: int
     text: str
@@ -155,11 +162,17 @@ def _show(context: Context, params: ShowParams) -> RulesView:
     return shown(context.record, params.cls)
 
 
-def _export(context: Context, _: NoParams) -> Exported:
-    from reconcile.decisions import decided
+def _export(context: Context, params: ExportParams) -> Exported:
+    from reconcile.decisions import RULES, decided, versions
     from reconcile.rules.write import text_of
 
-    rules = decided(context.record.ledger.decisions()).rules
+    every = context.record.ledger.decisions()
+    if params.version is not None:
+        numbers = {version: number for number, version in versions(every).items()}
+        if params.version not in numbers:
+            raise InputRefused(f"there is no rules version {params.version}; see 'rules history'")
+        return Exported(params.version, dict(every)[numbers[params.version]].extra[RULES])
+    rules = decided(every).rules
     return Exported(rules.version, text_of(rules))
 
 
@@ -263,8 +276,8 @@ OPERATIONS = (
         RulesView, _show, VIEWER,
     ),
     Operation(
-        "rules.export", "GET", "/rules/file", "A complete rules file", NoParams, Exported, _export,
-        VIEWER,
+        "rules.export", "GET", "/rules/file", "A complete rules file, or that of a version",
+        ExportParams, Exported, _export, VIEWER,
     ),
     Operation(
         "rules.check", "POST", "/rules/check", "Say what is wrong in a rules file", FileParams,

@@ -17,6 +17,8 @@ from reconcile.rules.model import Rules
 from reconcile.things import Things
 
 JOINED, SPLIT, NEW, GONE, TWIN, SURE = "joined", "split", "new", "gone", "twin", "no twin"
+TIMES = "times"
+"""The same records are about it, each at other times."""
 CLASS, STATE, VALUES = "class", "state", "values"
 
 
@@ -58,7 +60,7 @@ class AssetDifference:
     name: str
     cls: str
     what: tuple[str, ...]
-    """joined, split, new, gone, twin, no twin, class, state, values."""
+    """joined, split, times, new, gone, twin, no twin, class, state, values."""
     into: str = ""
     """The asset to which the id would lead."""
     cls_before: str = ""
@@ -182,12 +184,9 @@ class Telling:
             yield NEW
         elif new is None:
             yield GONE if self._copy.view.asset(asset) is None else JOINED
-        moves = [self._moves[record] for record in self._by_asset.get(asset, ())]
         if old is not None and new is not None:
-            if any(asset in _assets(move.before) - _assets(move.after) for move in moves):
-                yield SPLIT
-            if any(asset in _assets(move.after) - _assets(move.before) for move in moves):
-                yield JOINED
+            moves = [self._moves[record] for record in self._by_asset.get(asset, ())]
+            yield from dict.fromkeys(word for move in moves for word in _moved(asset, move))
         for word, pairs in ((TWIN, self._asked), (SURE, self._answered)):
             if any(asset == other for _, other in pairs):
                 yield word
@@ -289,6 +288,24 @@ def _row(record: Record, asset: AssetId) -> AssetRow | None:
 
 def _places(links: Sequence[LinkRow]) -> list[tuple[object, ...]]:
     return [(link.asset, link.since, link.until) for link in links]
+
+
+def _moved(asset: AssetId, move: Move) -> Iterator[str]:
+    """What the move of a record means for an asset that stays."""
+    own = [
+        [place for place in _places(side) if place[0] == asset]
+        for side in (move.before, move.after)
+    ]
+    if own[0] == own[1]:
+        return
+    before, after = _assets(move.before), _assets(move.after)
+    gone, come = before - after, after - before
+    if asset in before and (asset in gone or come):
+        yield SPLIT
+    if asset in after and (asset in come or gone):
+        yield JOINED
+    if not gone and not come:
+        yield TIMES
 
 
 def _assets(links: Sequence[LinkRow]) -> set[AssetId]:

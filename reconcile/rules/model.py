@@ -139,7 +139,7 @@ class Rules:
 
     def attributes(self, cls: str) -> tuple[Attribute, ...]:
         """The attributes of a declared class, inherited ones first, with what holds for them."""
-        return self._attributes[cls] if self.classes else CLASS_BY_NAME[cls].all_attributes()
+        return self._attributes[cls]
 
     def attribute(self, cls: str, name: str) -> Attribute | None:
         """One of them."""

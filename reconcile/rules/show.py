@@ -9,11 +9,10 @@ from datetime import datetime
 from cmdb.model.classes import CLASS_BY_NAME, CLASSES
 from cmdb.model.declare import Attribute
 from cmdb.store.port import Record
-from reconcile.account import UNKNOWN_CLASS
 from reconcile.decisions import FILE, RULES, decided, rules_in_force, undone, versions
-from reconcile.evidence import KEYS
 from reconcile.rules import carry_out
-from reconcile.rules.model import Rules, lineage
+from reconcile.rules.identity import identity_rules
+from reconcile.rules.model import Rules
 from reconcile.rules.nodes import Problem
 from reconcile.rules.read import load
 from reconcile.rules.write import ranked, time, tolerance
@@ -150,29 +149,8 @@ def _general(rules: Rules, names: list[str], *, all_: bool) -> Iterator[RuleView
     for name in names:
         origin = rules.origin_of_retirement(name)
         yield RuleView(name, "retire after", time(rules.retire_after(name)), origin)
-        yield from _identity(rules, name)
-
-
-def _identity(rules: Rules, cls: str) -> Iterator[RuleView]:
-    if cls == UNKNOWN_CLASS:
-        origin = rules.origin("classes", cls, "identity", "order")
-        yield RuleView(cls, "key order", ", ".join(rules.order), origin)
-    weight = rules.weight(cls)
-    for what, names in (("keys off", weight.off), ("placeholders", weight.placeholders)):
-        if names:
-            field = "off" if what == "keys off" else "placeholders"
-            lines = [
-                origin
-                for name in lineage(cls)
-                if (origin := rules.origin("classes", name, "identity", field)) != "default"
-            ]
-            yield RuleView(cls, what, _listed(names), "; ".join(lines))
-
-
-def _listed(names: frozenset[str] | frozenset[tuple[str, str]]) -> str:
-    plain = [name if isinstance(name, str) else f"{name[0]} {name[1]}" for name in names]
-    known = list(KEYS)
-    return ", ".join(sorted(plain, key=lambda each: (known.index(each.partition(" ")[0]), each)))
+        for each in identity_rules(rules, name):
+            yield RuleView(name, each.what, each.value, each.origin)
 
 
 def _values(rules: Rules, cls: str, *, whole: bool) -> Iterator[ValueRuleView]:

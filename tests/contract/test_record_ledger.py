@@ -383,3 +383,17 @@ def test_erasing_a_scope_takes_all_of_it_and_nothing_else(record: Record) -> Non
     assert record.ledger.sections(kept)[KIND].body == b"new"
     (title,) = [title.id for title in record.view.titles() if title.name == "bash"]
     assert record.view.holders_of(title) == {1: ("5.2",)}
+
+
+def test_a_memo_is_kept_with_its_transaction(record: Record) -> None:
+    assert record.ledger.memo("work") is None
+    with record.transaction(T0):
+        record.ledger.set_memo("work", "half")
+        record.ledger.set_memo("other", "x")
+    with pytest.raises(ZeroDivisionError), record.transaction(T0):
+        record.ledger.set_memo("work", "done")
+        raise ZeroDivisionError
+    assert record.ledger.memo("work") == "half"
+    with record.transaction(T0):
+        record.ledger.set_memo("work", None)
+    assert (record.ledger.memo("work"), record.ledger.memo("other")) == (None, "x")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from cmdb.people.local import read_local_token
@@ -89,6 +91,9 @@ def test_rules_from_a_file_to_the_estate_and_back(
         export = write(tmp_path, estate.ok("rules", "export"), "export.yaml")
         assert estate.json("rules", "simulate", export, "--days", "0")["assets"] == []
 
+        assert estate.ok("rules", "export", "--version", "1") == GOOD
+        assert estate.run("rules", "export", "--version", "7").returncode == 3
+        assert "other rules would hold" in estate.ok("undo", "1", "--dry-run")
         assert estate.json("rules", "undo")["version"] == 0
         assert names(estate) == {"vm-a", "vm-b"}
         assert "undone by 2" in estate.ok("rules", "history")
@@ -184,6 +189,25 @@ def asked(server: Server, token: str, path: str, body: bytes | None) -> Any:
     )
     with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)
+
+
+def test_the_console_shows_rules_and_takes_a_version_back(server: Server, tmp_path: Path) -> None:
+    server.take_in(*both("c"))
+    server.json("rules", "apply", write(tmp_path, GOOD + "# again\nstop_list: {limit: 23}\n"))
+    with httpx.Client(base_url=server.url, timeout=30, follow_redirects=True) as client:
+        form = {"name": "admin", "password": server.password}
+        assert client.post("/sign-in", data=form).status_code == 200
+        page = client.get("/rules").text
+        assert "line 6 (order)" in page
+        assert "import/hr: 90 days, agent: 30 days" in page
+        assert "retire after" in client.get("/rules?cls=Computer").text
+        fields = dict(re.findall(r'name="(csrf|act|number)" value="([^"]+)"', page))
+        asked = client.post("/identity/ask", data=fields).text
+        assert "other rules would hold" in asked
+        client.post("/identity/decide", data=fields)
+        newest = server.json("rules", "history")["versions"][0]
+        assert not newest["in_force"]
+        assert newest["undone_by"]
 
 
 def test_who_decides_on_identity_decides_on_rules() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -195,6 +196,14 @@ def test_hostile_files_are_refused_at_once() -> None:
         assert told in problems[0].text
     assert time.monotonic() - began < 10
     assert load(b"silence:\n  agent: \xff 3 days\n").problems[0].line == 2
+
+
+def test_the_example_of_the_page_is_good() -> None:
+    page = Path(__file__).parents[3] / "docs" / "howto" / "change-the-rules.md"
+    example = page.read_text(encoding="utf-8").partition("```yaml\n")[2].partition("```")[0]
+    loaded = load(example)
+    assert loaded.problems == ()
+    assert not loaded.rules.same_as(DEFAULTS)
 
 
 def test_of_very_many_mistakes_some_are_told() -> None:

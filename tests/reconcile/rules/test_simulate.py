@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from contextlib import closing
@@ -17,7 +18,7 @@ from cmdb.store.sqlite.copying import copy_database
 from cmdb.store.sqlite.record import SqliteRecord, open_record
 from reconcile.rules.difference import AssetDifference, Totals
 from reconcile.rules.simulate import Stage, settle, simulate
-from tests.reconcile.history import START, Engine, Say
+from tests.reconcile.history import Engine, Say
 from tests.reconcile.rules.telling import carried_out, files, later, of_name, under
 from tests.reconcile.test_order import lines
 from tests.reconcile.words import person
@@ -196,10 +197,16 @@ def test_of_days_only_what_was_heard_in_them_is_listed(engine: Engine, said: Say
     assert (totals.looked_at, totals.for_states, totals.left_out) == (1, 1, 0)
 
 
-def test_a_question_that_would_be_asked_is_listed(engine: Engine, said: Say) -> None:
-    engine.tell(
-        said("agent", "k1", 1, attributes=SERIAL | {"bios_uuid": str(START.year) * 8}),
-        said("cloud", "k2", 1, attributes=SERIAL | {"instance_id": "i-0123456789"}),
-    )
-    found, _ = listed(engine, "classes: {Device: {identity: {placeholders: {mac: []}}}}")
-    assert found == []
+def test_a_question_that_comes_or_goes_is_listed(engine: Engine) -> None:
+    fault = Path(__file__).parents[1] / "faults" / "dr_replica.jsonl"
+    engine.tell(*(json.loads(line) for line in fault.read_text(encoding="utf-8").splitlines()))
+    assert len(engine.record.ledger.twins()) > 1
+    off = "classes: {Device: {identity: {off: [bios_uuid]}}}"
+    gone, totals = listed(engine, off)
+    assert {word for each in gone for word in each.what} >= {"no twin"}
+    assert totals.by_kind["no twin"] == 2
+    under(engine, off, 24 * 300)
+    assert engine.record.ledger.twins() == ()
+    come, totals = listed(engine, "")
+    assert totals.by_kind["twin"] == 2
+    assert {each.asset for each in come if "twin" in each.what} == {each.asset for each in gone}

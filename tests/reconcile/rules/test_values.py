@@ -185,3 +185,20 @@ def test_identity_by_rules(engines: Callable[[], Engine], said: Say) -> None:
         assert sum(under(engines(), text).tell(*lines).record.view.counts().values()) == assets
         engine.tell(person("undo", 3, undoes=1))
         assert sum(carried_out(engine).record.view.counts().values()) == 1
+
+
+def test_a_reason_for_identity_names_the_rule(engine: Engine, said: Say) -> None:
+    engine.tell(said("agent", "k1", 1, **{"class": "Phone"}, attributes=SERIAL))
+    assert explain(engine.record, "ci-1", None, engine.now).identity_rules == ()
+    text = (
+        "classes:\n  Device:\n    identity:\n      off: [asset_tag]\n"
+        "      order: [system_serial, bios_uuid, instance_id]\n"
+        "  Phone:\n    identity:\n      placeholders: {system_serial: [5cg1234xyz]}\n"
+    )
+    found = explain(under(engine, text, 2).record, "ci-1", None, engine.now)
+    assert found.identity_rules == (
+        "key order: system_serial, bios_uuid, instance_id (rules version 1, line 5)",
+        "keys off: asset_tag (rules version 1, line 4)",
+        "placeholders: system_serial 5CG1234XYZ, board_serial 5CG1234XYZ (rules version 1, line 8)",
+    )
+    assert "system_serial=5CG1234XYZ (left out by rules)" in found.links[0].keys
