@@ -189,15 +189,17 @@ class Bonds:
         if before:
             body = opened(self._db, before[2])
             old, newest = sockets_in(body), max(before[1], _newest(body))
+        others = set(old.tolist()) != sockets
+        # A revision is of the sockets: of who keeps those nothing is read again.
+        revision = _changed(self._db) if others else before[0] if before else 0
         if told:
-            body = pack(told, sockets)
+            body = self._bodies.closed(Shape.BONDS, pack(told, sockets))
             self._db.execute(
-                "INSERT OR REPLACE INTO bond VALUES (?, ?, 0, ?)",
-                (owner, before[0] + 1 if before else 0, self._bodies.closed(Shape.BONDS, body)),
+                "INSERT OR REPLACE INTO bond VALUES (?, ?, 0, ?)", (owner, revision, body)
             )
         elif before:
             self._db.execute("DELETE FROM bond WHERE owner=?", (owner,))
-        if set(old.tolist()) != sockets:
+        if others:
             self._newest = max(self._newest, owner)
             if owner >> BITS < self.sealed():
                 self._db.execute("INSERT OR IGNORE INTO unsealed VALUES (?)", (owner,))
@@ -209,8 +211,7 @@ class Bonds:
         before = opened(self._db, row[0]) if row else pack((), set())
         body = with_inner(before, "runs_on", parts, owner, at)
         self._db.execute(
-            "INSERT INTO bond VALUES (?, 1, 0, ?)"
-            " ON CONFLICT DO UPDATE SET revision=revision+1, body=excluded.body",
+            "INSERT INTO bond VALUES (?, 0, 0, ?) ON CONFLICT DO UPDATE SET body=excluded.body",
             (owner, self._bodies.closed(Shape.BONDS, body)),
         )
 
@@ -249,10 +250,23 @@ class Bonds:
         owned = ((owner, sockets_in(opened(self._db, body))) for owner, body in rows)
         tiles.write_block(self._db, Kind.SOCKETS, block, owned)
         self._db.execute("DELETE FROM unsealed WHERE owner BETWEEN ? AND ?", (first, last))
+        _changed(self._db)
         self._db.execute(
             "INSERT OR REPLACE INTO meta VALUES ('sockets_sealed', ?)",
             (str(max(self.sealed(), block + 1)),),
         )
+
+
+def epoch(db: sqlite3.Connection) -> int:
+    """Grows whenever someone uses other sockets, or a block is written."""
+    row = db.execute("SELECT value FROM meta WHERE key='sockets_epoch'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _changed(db: sqlite3.Connection) -> int:
+    now = epoch(db) + 1
+    db.execute("INSERT OR REPLACE INTO meta VALUES ('sockets_epoch', ?)", (str(now),))
+    return now
 
 
 def sealed(db: sqlite3.Connection) -> int:

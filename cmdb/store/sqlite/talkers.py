@@ -9,7 +9,7 @@ import numpy as np
 
 from cmdb.store.sqlite import tiles
 from cmdb.store.sqlite.bodies import opened
-from cmdb.store.sqlite.bonds import BITS, sealed, sockets_in
+from cmdb.store.sqlite.bonds import BITS, epoch, sealed, sockets_in
 from cmdb.store.sqlite.packed import Ids
 from cmdb.store.sqlite.tiles import EMPTY, Kind, Pairs
 
@@ -28,6 +28,7 @@ class Talkers:
         self._read: dict[int, tuple[int, Ids]] = {}
         """Owners that the tiles do not know, or not as they are now: revision and sockets."""
         self._flat: tuple[Ids, Ids] | None = None
+        self._epoch = -1
 
     def of(self, sockets: Sequence[int]) -> dict[int, list[int]]:
         """Assets by the socket that they use, ascending."""
@@ -62,6 +63,10 @@ class Talkers:
         return owners[mine], keys[mine]
 
     def _refresh(self, first: int) -> None:
+        upto = epoch(self._db)
+        if upto == self._epoch:
+            return
+        self._epoch = upto
         now = dict(self._db.execute(_UNSEALED, (first,)).fetchall())
         same = {o: kept for o, kept in self._read.items() if now.get(o) == kept[0]}
         changed = now.keys() - same.keys()

@@ -207,6 +207,22 @@ def test_users_of_sockets_follow_changes_and_blocks(
         assert users(reader) == wanted
 
 
+def test_who_left_and_came_back_with_other_sockets_is_read_again(
+    record: SqliteRecord, reader: SqliteRecord
+) -> None:
+    def tell(ports: set[int]) -> None:
+        with record.transaction(T0):
+            record.view.put(asset, machine(1, ports))
+
+    asset = record.view.new_asset()
+    tell({1})
+    assert users(reader) == {1: {asset}}
+    tell(set())
+    tell({2})
+    assert users(reader) == {2: {asset}}
+    assert users(record) == {2: {asset}}
+
+
 def test_dictionaries_are_made_and_read_elsewhere(
     record: SqliteRecord, reader: SqliteRecord
 ) -> None:
