@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import ipaddress
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +11,7 @@ from typing import cast
 
 from cmdb.model.observation import SCALARS, Json, RecordKey, SectionKind, Source
 from cmdb.store.port import Ledger, RecordRow, StoredSection
-from reconcile.sections import read_values
+from reconcile.sections import decode, read_values
 
 Row = Mapping[str, Json]
 
@@ -114,8 +113,8 @@ def _claims(row: RecordRow, sections: Mapping[SectionKind, StoredSection]) -> di
 
 def _rows(sections: Mapping[SectionKind, StoredSection], kind: SectionKind) -> tuple[Row, ...]:
     section = sections.get(kind)
-    parsed = json.loads(section.body) if section and section.body else None
-    return tuple(parsed) if isinstance(parsed, list) else ()
+    parsed = decode(section.body) if section and section.body else None
+    return tuple(cast("list[Row]", parsed)) if isinstance(parsed, list) else ()
 
 
 def _relations(key: RecordKey, rows: tuple[Row, ...]) -> tuple[tuple[str, RecordKey], ...]:

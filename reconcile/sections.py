@@ -54,9 +54,17 @@ _ENCODER = json.JSONEncoder(
 )
 
 
+_DECODER = json.JSONDecoder()
+
+
 def encode(value: Json) -> bytes:
     """Canonical JSON."""
     return _ENCODER.encode(value).encode("utf-8", "surrogatepass")
+
+
+def decode(body: bytes) -> Json:
+    """What encode() wrote; json.loads() would look for the encoding first."""
+    return cast("Json", _DECODER.decode(body.decode("utf-8", "surrogatepass")))
 
 
 def stored(
@@ -69,7 +77,7 @@ def stored(
 
 def read_values(body: bytes) -> Values:
     """The values of a section that merge() wrote."""
-    parsed = cast("dict[str, Json]", json.loads(body)) if body else {}
+    parsed = cast("dict[str, Json]", decode(body)) if body else {}
     overlaid = cast("dict[str, str]", parsed.get("p", {}))
     return Values(
         cast("dict[str, Json]", parsed.get("v", {})),

@@ -12,10 +12,11 @@ import json
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 from cmdb.model.observation import Json
 from reconcile.evidence import Evidence, Told, unpack
+from reconcile.sections import decode
 
 _SILENCE = 36 * 3600 * 1_000_000
 """Microseconds after which the same evidence is a new visit: what was in between is not known."""
@@ -162,7 +163,7 @@ def read(body: bytes) -> Timeline:
     """The timeline that pack() wrote; an empty one for nothing."""
     if not body:
         return Timeline()
-    start, table, nodes, visits = json.loads(body)
+    start, table, nodes, visits = cast("list[Any]", decode(body))
     return Timeline(
         [unpack(node) for node in nodes],
         [

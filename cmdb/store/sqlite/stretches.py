@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TypeVar
 
+from cmdb.model.observation import Json
 from cmdb.store.port import AssetId, LinkRow, RecordId
 from cmdb.store.sqlite import codec
 from cmdb.store.sqlite.transaction import Transaction
@@ -123,7 +125,7 @@ def link_row(row: _Stored) -> LinkRow:
         RecordId(record),
         AssetId(asset),
         rule,
-        codec.parse(codec.decompress(evidence)) if evidence else {},
+        _evidence(evidence),
         codec.from_micros(since),
         codec.from_micros(decided_at),
         None if ended_at is None else codec.from_micros(ended_at),
@@ -131,6 +133,12 @@ def link_row(row: _Stored) -> LinkRow:
         None if last is None else codec.from_micros(last),
         state,
     )
+
+
+@functools.lru_cache(maxsize=16_384)
+def _evidence(packed: bytes) -> Json:
+    """The evidence of a link; the same is read again whenever what is near it is identified."""
+    return codec.parse(codec.decompress(packed)) if packed else {}
 
 
 def _chunks(ids: Sequence[_Id], size: int = 500) -> Iterator[Sequence[_Id]]:
