@@ -94,7 +94,16 @@ def test_every_package_says_what_it_is() -> None:
             "asyncio",
             ("agent/scan/", "collector/journal/jetstream.py", "cmdb/web/", "collector/api"),
         ),
-        ("fastapi", ("cmdb/web/", "collector/api", "licenses/web.py", "reconcile/web.py")),
+        (
+            "fastapi",
+            (
+                "cmdb/web/",
+                "collector/api",
+                "licenses/web.py",
+                "reconcile/web.py",
+                "reconcile/rules/web.py",
+            ),
+        ),
         ("typer", ("collector/cli/", "collector/reference.py")),
         ("networkx", ("cmdb/impact/",)),
     ],

@@ -26,6 +26,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "distrust": {"extra": {"key": "mac", "value": "005056aa0001"}},
     "trust": {"extra": {"key": "system_serial", "value": "X1"}},
     "crowded": {"extra": {"n": "40"}},
+    "rules": {"extra": {"rules": "silence:\n  agent: 9 days\n", "file": "rules.yaml"}},
     "undo": {"extra": {"undoes": "7"}},
 }
 
@@ -67,6 +68,11 @@ def test_an_older_line_is_read_as_ever() -> None:
         ({"act": "exclude"}, "or extra.source"),
         ({"act": "exclude", "extra": {"source": "agent"}}, "extra.source is 'agent'"),
         ({"act": "exclude", "extra": {"source": "psychic/a"}}, "extra.source"),
+        ({"act": "rules"}, "extra.rules is missing"),
+        ({"act": "rules", "extra": {"rules": ["x"]}}, "extra.rules must be the text"),
+        ({"act": "rules", "extra": {"rules": "\nx: y"}}, "extra.rules, line 2: unknown name 'x'"),
+        ({"act": "rules", "extra": {"rules": "x" * 300_000}}, "larger than"),
+        ({"act": "rules", "extra": {"rules": "", "n": "2"}}, "extra.n does not belong"),
         ({"act": "undo"}, "extra.undoes is missing"),
         ({"act": "undo", "extra": {"undoes": "-1"}}, "number of a decision"),
         ({"act": "undo", "extra": {"undoes": "\u0661"}}, "number of a decision"),
