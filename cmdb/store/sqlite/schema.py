@@ -155,7 +155,13 @@ def _step_4(db: sqlite3.Connection) -> None:
     upgrade(db)
 
 
-MIGRATIONS: tuple[Migration, ...] = (_LEDGER + _VIEW, _step_2, _STRETCHES, _step_4)
+def _step_5(db: sqlite3.Connection) -> None:
+    from cmdb.store.sqlite.upgrade_4 import sockets_anew
+
+    sockets_anew(db)
+
+
+MIGRATIONS: tuple[Migration, ...] = (_LEDGER + _VIEW, _step_2, _STRETCHES, _step_4, _step_5)
 
 COLUMNS = (
     "name", "fqdn", "vendor", "model", "os_name", "os_version", "memory_bytes", "cpu_cores",
