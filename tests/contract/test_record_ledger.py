@@ -213,6 +213,23 @@ def test_identifiers_are_replaced_and_found_by_who_holds_them(record: Record) ->
     assert record.ledger.holders(Identifier(5), 10) == ()
 
 
+def test_a_reader_knows_who_carries_a_value_at_each_moment(record: Record, reader: Record) -> None:
+    value = Identifier(2**40)
+    rows = []
+    for number in range(3):
+        with record.transaction(T0):
+            key = RecordKey(Source("agent", f"r{number}"), "site", f"r{number}")
+            rows.append(record.ledger.heard(key, T0, full=False).id)
+            record.ledger.set_identifiers(rows[-1], frozenset({value, Identifier(-number - 1)}))
+        with reader.snapshot():
+            assert reader.ledger.holders(value, 10) == tuple(rows)
+            assert reader.ledger.holders(value, 1) == (rows[0],)
+            assert reader.ledger.holders(Identifier(-number - 1), 10) == (rows[-1],)
+    with record.transaction(T0):
+        record.ledger.set_identifiers(rows[0], frozenset())
+    assert reader.ledger.holders(value, 10) == tuple(rows[1:])
+
+
 def link(row: RecordId, asset: int, at: datetime = T0, rule: str = "serial") -> LinkRow:
     return LinkRow(row, AssetId(asset), rule, {"why": [1, "ä"]}, T0, at)
 

@@ -22,9 +22,21 @@ _PATIENCE = 200
 
 
 @dataclass(frozen=True)
-class _Map:
+class Carried:
+    """All identifying values in order, each with a record that carries it."""
+
     values: NDArray[np.int64]
     records: NDArray[np.int64]
+
+    def of(self, identifier: Identifier) -> tuple[RecordId, ...]:
+        """Records that carry a value, ascending."""
+        start, end = np.searchsorted(self.values, [identifier, identifier + 1])
+        return tuple(map(RecordId, sorted(self.records[start:end].tolist())))
+
+
+@dataclass(frozen=True)
+class _Map:
+    carried: Carried
     tx: int
     made_at: float
     took_s: float
@@ -36,9 +48,17 @@ _making = threading.Lock()
 
 def of(db: sqlite3.Connection, path: Path, identifier: Identifier) -> tuple[RecordId, ...]:
     """Records that carried a value, ascending."""
-    found = _current(db, path)
-    start, end = np.searchsorted(found.values, [identifier, identifier + 1])
-    return tuple(map(RecordId, sorted(found.records[start:end].tolist())))
+    return _current(db, path).carried.of(identifier)
+
+
+def read(db: sqlite3.Connection) -> Carried:
+    """What is carried at this moment."""
+    rows = db.execute("SELECT record, hashes FROM identifiers").fetchall()
+    values = np.frombuffer(b"".join(row[1] for row in rows), np.int64)
+    sizes = [len(row[1]) // 8 for row in rows]
+    records = np.repeat(np.array([row[0] for row in rows], np.int64), sizes)
+    order = np.argsort(values)
+    return Carried(values[order], records[order])
 
 
 def _current(db: sqlite3.Connection, path: Path) -> _Map:
@@ -56,10 +76,6 @@ def _good(known: _Map, newest: int) -> bool:
 
 def _made(db: sqlite3.Connection, newest: int) -> _Map:
     began = time.monotonic()
-    rows = db.execute("SELECT record, hashes FROM identifiers").fetchall()
-    values = np.frombuffer(b"".join(row[1] for row in rows), np.int64)
-    sizes = [len(row[1]) // 8 for row in rows]
-    records = np.repeat(np.array([row[0] for row in rows], np.int64), sizes)
-    order = np.argsort(values)
+    carried = read(db)
     now = time.monotonic()
-    return _Map(values[order], records[order], newest, now, now - began)
+    return _Map(carried, newest, now, now - began)

@@ -54,7 +54,7 @@ class SqliteLedger:
         self._names = Names(connection)
         self._programs = ProgramIndex(connection)
         self._records = Records(connection, self._names, tx)
-        self._identifiers = Identifiers(connection)
+        self._identifiers = Identifiers(connection, tx)
         self._stretches = Stretches(connection, tx)
         self._timelines = Timelines(connection, bodies)
         self._runs = Runs(connection, self._names, tx)

@@ -167,6 +167,13 @@ CREATE TABLE parted (place INTEGER NOT NULL, owner INTEGER NOT NULL,
 """
 """Step 6: who used a socket at an address, and does not any more."""
 
+
+def _step_7(db: sqlite3.Connection) -> None:
+    from cmdb.store.sqlite.upgrade_4 import sockets_anew
+
+    sockets_anew(db)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     _LEDGER + _VIEW,
     _step_2,
@@ -174,6 +181,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _step_4,
     _CONTESTED,
     _PARTED,
+    _step_7,
 )
 
 COLUMNS = (

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,7 @@ from cmdb.store.sqlite.packed import Ids
 Numbers = NDArray[np.int64]
 Pairs = tuple[Ids, Ids]
 """Owners and keys, side by side."""
+_KeysOf = Callable[[Ids], Ids]
 EMPTY: Pairs = (np.empty(0, np.uint32), np.empty(0, np.uint32))
 
 _COLUMNS = 3
@@ -40,7 +43,7 @@ class Kind(IntEnum):
     PROGRAMS = 1
     """Releases, by record; a group is a title."""
     SOCKETS = 2
-    """Endpoints, by asset; each is a group."""
+    """Endpoints, by asset; those at one address are a group."""
 
 
 BLOCK_BITS = {Kind.PROGRAMS: 11, Kind.SOCKETS: 16}
@@ -95,9 +98,7 @@ class _Places:
 
 def _places(db: sqlite3.Connection, kind: Kind, keys: Ids) -> _Places:
     if kind is Kind.SOCKETS:
-        distinct, of = np.unique(keys, return_inverse=True)
-        groups = distinct.astype(np.int64)
-        return _Places(of.astype(np.uint64), groups, np.zeros_like(groups))
+        return _by_address(db, keys)
     told = db.execute("SELECT title, id FROM release ORDER BY title, id").fetchall()
     rows = np.array(told, np.int64)
     groups = rows[:, 0]
@@ -107,6 +108,29 @@ def _places(db: sqlite3.Connection, kind: Kind, keys: Ids) -> _Places:
     place = np.zeros(int(rows[:, 1].max()) + 1, np.uint64)
     place[rows[:, 1]] = np.arange(len(rows), dtype=np.uint64)
     return _Places(place[keys], groups, ranks)
+
+
+def _by_address(db: sqlite3.Connection, keys: Ids) -> _Places:
+    """Places of endpoints; the number of one in its group is its own."""
+    distinct, of = np.unique(keys, return_inverse=True)
+    told = np.array(
+        [(asset, group) for asset, group in _addresses(db) if asset <= distinct[-1]], np.int64
+    ).reshape(-1, 2)
+    group_of = np.zeros(int(distinct[-1]) + 1, np.int64)
+    group_of[told[:, 0]] = told[:, 1]
+    order = np.lexsort((distinct, group_of[distinct]))
+    place = np.empty(len(order), np.uint64)
+    place[order] = np.arange(len(order), dtype=np.uint64)
+    ordered = distinct[order].astype(np.int64)
+    return _Places(place[of], group_of[ordered], ordered)
+
+
+def _addresses(db: sqlite3.Connection, where: str = "1") -> Iterator[tuple[int, int]]:
+    """Endpoints with their groups, which follow from the address alone; two may share one."""
+    for asset, scope, address in db.execute(
+        f"SELECT asset, scope, address FROM endpoint WHERE {where}"
+    ):
+        yield asset, zlib.crc32(f"{scope}\0{address}".encode("utf-8", "surrogatepass"))
 
 
 def _rows(places: _Places, offsets: NDArray[np.uint64]) -> Iterator[tuple[int, bytes]]:
@@ -172,16 +196,15 @@ class _Found:
     low: list[NDArray[np.uint8]] = field(default_factory=list)
     high: list[NDArray[np.uint8]] = field(default_factory=list)
 
-    def take(self, tile: _Tile, group: int, key_of: Ids, base: int) -> None:
-        """Adds the entries of a group; `key_of` has its keys by rank, 0 for those not wanted."""
+    def take(self, tile: _Tile, group: int, keys_of: _KeysOf, base: int) -> None:
+        """Adds the entries of a group; `keys_of` tells keys by rank, 0 for those not wanted."""
         here = int(tile.groups.searchsorted(group))
-        there = here + len(key_of) if here < len(tile.groups) else here
-        there = here + int(tile.groups[here:there].searchsorted(group, "right"))
+        there = int(tile.groups.searchsorted(group, "right"))
         if here == there:
             return
         begin = int(tile.ends[here] - tile.counts[here])
         end = int(tile.ends[there - 1])
-        self.keys.append(key_of[tile.ranks[here:there]])
+        self.keys.append(keys_of(tile.ranks[here:there]))
         self.counts.append(tile.counts[here:there])
         self.bases.append(base)
         self.low.append(tile.low[begin:end])
@@ -210,11 +233,11 @@ def read_keys(db: sqlite3.Connection, kind: Kind, keys: Sequence[int], blocks: i
     found = _Found()
     for block in range(blocks if groups else 0):
         tile: _Tile | None = None
-        for group, key_of in groups:
+        for group, keys_of in groups:
             if tile is None or group > tile.last:
                 tile = _tile(db, kind, block, group)
             if tile is not None:
-                found.take(tile, group, key_of, block << BLOCK_BITS[kind])
+                found.take(tile, group, keys_of, block << BLOCK_BITS[kind])
     return found.pairs()
 
 
@@ -228,19 +251,34 @@ def _tile(db: sqlite3.Connection, kind: Kind, block: int, group: int) -> _Tile |
     return None if row is None else _Tile(row[0] - first, codec.decompress(row[1]))
 
 
-def _grouped(db: sqlite3.Connection, kind: Kind, keys: Sequence[int]) -> dict[int, Ids]:
-    """Groups with their keys by rank, 0 for those that are not wanted."""
-    if kind is Kind.SOCKETS:
-        return {key: np.array([key], np.uint32) for key in keys}
+def _grouped(db: sqlite3.Connection, kind: Kind, keys: Sequence[int]) -> dict[int, _KeysOf]:
+    """Groups, and how their keys follow from ranks."""
+    return _grouped_sockets(db, keys) if kind is Kind.SOCKETS else _grouped_releases(db, keys)
+
+
+def _grouped_sockets(db: sqlite3.Connection, keys: Sequence[int]) -> dict[int, _KeysOf]:
+    groups: dict[int, list[int]] = {}
+    for start in range(0, len(keys), _CHUNK):
+        marks = ",".join(map(str, keys[start : start + _CHUNK]))
+        for asset, group in _addresses(db, f"asset IN ({marks})"):
+            groups.setdefault(group, []).append(asset)
+    return {group: partial(_those, np.array(wanted)) for group, wanted in groups.items()}
+
+
+def _those(wanted: Numbers, ranks: Ids) -> Ids:
+    return np.where(np.isin(ranks, wanted), ranks, 0).astype(np.uint32)
+
+
+def _grouped_releases(db: sqlite3.Connection, keys: Sequence[int]) -> dict[int, _KeysOf]:
     titles: set[int] = set()
     for start in range(0, len(keys), _CHUNK):
         some = keys[start : start + _CHUNK]
         sql = f"SELECT DISTINCT title FROM release WHERE id IN ({','.join('?' * len(some))})"
         titles.update(row[0] for row in db.execute(sql, list(some)))
     wanted = np.array(keys, np.int64)
-    found = {}
+    found: dict[int, _KeysOf] = {}
     for title in titles:
         rows = db.execute("SELECT id FROM release WHERE title=? ORDER BY id", (title,)).fetchall()
         every = np.array([row[0] for row in rows], np.int64)
-        found[title] = np.where(np.isin(every, wanted), every, 0).astype(np.uint32)
+        found[title] = np.where(np.isin(every, wanted), every, 0).astype(np.uint32).__getitem__
     return found

@@ -77,16 +77,22 @@ def test_tiles_know_who_has_what() -> None:
             db.execute(f"CREATE TABLE {table} (id INTEGER PRIMARY KEY, body)")
         db.execute("CREATE TABLE release (id INTEGER PRIMARY KEY, title)")
         db.executemany("INSERT INTO release VALUES (?, ?)", ((n, 7 + n % 90) for n in range(500)))
+        db.execute("CREATE TABLE endpoint (asset INTEGER PRIMARY KEY, scope, address)")
+        db.executemany(
+            "INSERT INTO endpoint VALUES (?, 'site', ?)",
+            ((n, f"192.0.2.{n % 60}") for n in range(500)),
+        )
         owned = [(owner, np.array(sorted(keys), np.uint32)) for owner, keys in model.items()]
-        for _ in range(2):
-            tiles.write_block(db, Kind.PROGRAMS, 2, owned)
-        for wanted in ([1], [15, 16, 17, 399], [400], []):
-            owners, keys = tiles.read_keys(db, Kind.PROGRAMS, wanted, 3)
-            found = set(zip(owners.tolist(), keys.tolist(), strict=True))
-            assert len(found) == len(owners)
-            assert found == {(o, k) for o, had in model.items() for k in had & set(wanted)}
-        assert len(tiles.read_keys(db, Kind.PROGRAMS, [1], 2)[0]) == 0
-        assert len(tiles.read_keys(db, Kind.SOCKETS, [1], 3)[0]) == 0
+        for kind, block in ((Kind.PROGRAMS, 2), (Kind.SOCKETS, 0)):
+            assert len(tiles.read_keys(db, kind, [1], 3)[0]) == 0
+            for _ in range(2):
+                tiles.write_block(db, kind, block, owned)
+            for wanted in ([1], [15, 16, 17, 399], [61, 121, 181], [400], []):
+                owners, keys = tiles.read_keys(db, kind, wanted, block + 1)
+                found = set(zip(owners.tolist(), keys.tolist(), strict=True))
+                assert len(found) == len(owners)
+                assert found == {(o, k) for o, had in model.items() for k in had & set(wanted)}
+            assert len(tiles.read_keys(db, kind, [1], block)[0]) == 0
 
 
 def test_hashes_are_a_map_from_one_to_many() -> None:
