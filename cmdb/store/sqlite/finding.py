@@ -76,9 +76,9 @@ def headlines(db: sqlite3.Connection, assets: Iterable[AssetId]) -> dict[AssetId
     for start in range(0, len(wanted), _CHUNK):
         marks = ",".join(map(str, wanted[start : start + _CHUNK]))
         for asked, parent, *row in db.execute(
-            "SELECT a.id, a.parent, a.id, a.cls, a.name, a.state, a.scope, a.last_seen FROM asset a"
-            f" WHERE a.id IN ({marks}) UNION ALL SELECT s.old, a.parent, a.id, a.cls, a.name,"
-            " a.state, a.scope, a.last_seen FROM alias s JOIN asset a ON a.id = s.new"
+            f"SELECT a.id, a.parent, a.id, a.cls, a.name, a.state, a.scope, {rows.LAST_SEEN}"
+            f" FROM asset a WHERE a.id IN ({marks}) UNION ALL SELECT s.old, a.parent, a.id, a.cls, a.name,"
+            f" a.state, a.scope, {rows.LAST_SEEN} FROM alias s JOIN asset a ON a.id = s.new"
             f" WHERE s.old IN ({marks})"
         ):
             asset, cls, name, state, scope, seen = row
@@ -127,8 +127,9 @@ class _Order:
     """An order of rows: without regard to case, missing values last, ties by id."""
 
     def __init__(self, column: str, *, descending: bool) -> None:
-        missing = f"a.{column} IS NULL OR a.{column} = ''"
-        self.columns = f"a.id, {missing} AS missing, coalesce(a.{column}, '') AS key"
+        value = rows.LAST_SEEN if column == "last_seen" else f"a.{column}"
+        missing = f"{value} IS NULL OR {value} = ''"
+        self.columns = f"a.id, {missing} AS missing, coalesce({value}, '') AS key"
         direction, self._beyond = ("DESC", "<") if descending else ("ASC", ">")
         self.sql = f"missing, key COLLATE NOCASE {direction}, id"
 

@@ -42,11 +42,6 @@ class Parts:
                 self._rows.write(identifier, written, revision, self.phrase(_text(written)))
         gone = [known[local][0] for local in known.keys() - kept.keys()]
         self._remove(gone)
-        if known:
-            self._db.execute(
-                "UPDATE asset SET last_seen=? WHERE parent=?",
-                (codec.to_micros(projection.last_seen), asset),
-            )
         return kept, bool(gone) or len(known) < len(kept)
 
     def put_before(self, asset: AssetId) -> tuple[Part, ...]:

@@ -18,8 +18,13 @@ from cmdb.store.sqlite.numbers import Numbers
 from cmdb.store.sqlite.schema import COLUMNS
 
 _CHUNK = 500
+LAST_SEEN = (
+    "coalesce((SELECT w.last_seen FROM asset w WHERE w.id = a.parent AND a.parent IS NOT NULL),"
+    " a.last_seen)"
+)
+"""A part is seen with the thing that it is in: a report writes one row and not a dozen."""
 SELECT = (
-    "SELECT a.id, a.cls, a.name, a.state, a.parent, a.scope, a.first_seen, a.last_seen, a.doc,"
+    f"SELECT a.id, a.cls, a.name, a.state, a.parent, a.scope, a.first_seen, {LAST_SEEN}, a.doc,"
     " a.kinds, a.demo, a.revision FROM asset a "
 )
 _WRITTEN = (

@@ -97,7 +97,7 @@ class SqliteView:
         at = codec.to_micros(last_seen)
         with translated(self._path):
             self._db.execute(
-                "UPDATE asset SET last_seen=max(last_seen, ?1) WHERE id=?2 OR parent=?2",
+                "UPDATE asset SET last_seen=?1 WHERE id=?2 AND last_seen<?1",
                 (at, asset),
             )
             if connections is not None:
