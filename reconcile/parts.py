@@ -56,16 +56,18 @@ def same_sources(
     accounts: Sequence[Account], before: Sequence[Part], after: Sequence[Part]
 ) -> bool:
     """Whether the arrows of these connections start and end where they did."""
-    if any(_is_inner(row) for account in accounts for row in account.connections):
+    called = {
+        str(row.get("server_address") or "")
+        for account in accounts
+        for row in account.connections
+        if row.get("outbound")
+    }
+    if any(_server(address)[1] for address in called):
         return False
     clients = _clients(accounts)
     ordered = sorted(before, key=lambda part: (part.cls != "Service", part.local))
     was, now = _by_process(ordered), _by_process(after)
     return all(was.get(process) == now.get(process) for process in clients)
-
-
-def _is_inner(row: Row) -> bool:
-    return bool(row.get("outbound")) and _server(str(row.get("server_address") or ""))[1]
 
 
 def _by_process(parts: Sequence[Part]) -> dict[str, str]:

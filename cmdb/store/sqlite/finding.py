@@ -77,7 +77,8 @@ def headlines(db: sqlite3.Connection, assets: Iterable[AssetId]) -> dict[AssetId
         marks = ",".join(map(str, wanted[start : start + _CHUNK]))
         for asked, parent, *row in db.execute(
             f"SELECT a.id, a.parent, a.id, a.cls, a.name, a.state, a.scope, {rows.LAST_SEEN}"
-            f" FROM asset a WHERE a.id IN ({marks}) UNION ALL SELECT s.old, a.parent, a.id, a.cls, a.name,"
+            f" FROM asset a WHERE a.id IN ({marks})"
+            " UNION ALL SELECT s.old, a.parent, a.id, a.cls, a.name,"
             f" a.state, a.scope, {rows.LAST_SEEN} FROM alias s JOIN asset a ON a.id = s.new"
             f" WHERE s.old IN ({marks})"
         ):

@@ -112,7 +112,8 @@ class Releases:
         numbers = [self._number(change.come.package_system) for change in changes]
         if len(set(numbers)) != len(numbers):
             return None
-        parts = []
+        parts, told = [], 0
+        dated = bool(days.any())
         for change, number in zip(changes, numbers, strict=True):
             name, mine = change.come.package_system, np.flatnonzero(systems == number)
             hashes = (keys[mine] ^ np.int64(_salt(name))).view(np.uint64)
@@ -120,14 +121,19 @@ class Releases:
             column = hashes[order].astype("<u8").tobytes()
             if hashlib.blake2b(column, digest_size=_HASH_BYTES).digest() != change.whole_hash:
                 return None
-            parts.append(content_part(name, column, days[mine][order].tolist()))
-        # A package system of which nothing is said is not there any more.
-        there = np.isin(systems, numbers)
-        return pack(ids[there], days[there]), joined(parts)
+            parts.append(content_part(name, column, days[mine][order].tolist() if dated else ()))
+            told += len(mine)
+        if told < len(ids):
+            # A package system of which nothing is said is not there any more.
+            there = np.isin(systems, numbers)
+            ids, days = ids[there], days[there]
+        return pack(ids, days), joined(parts)
 
     def _described(self, ids: Ids) -> tuple[Hashes, NDArray[np.int32]]:
-        """What releases are found by, and the number of the package system of each."""
+        """What ascending releases are found by, and the number of the package system of each."""
         self._array()
+        if not len(ids) or int(ids[-1]) < len(self._keys):
+            return self._keys[ids], self._systems[ids]
         known = ids < len(self._keys)
         place = np.where(known, ids, 0)
         keys, systems = self._keys[place], self._systems[place]
