@@ -6,12 +6,13 @@ import http.client
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -125,6 +126,11 @@ class Server:
         return sum(
             path.stat().st_size for path in files if not names or path.name.startswith(names)
         )
+
+    def table_bytes(self) -> dict[str, int]:
+        """Bytes of each table and index of record.db, what is not checkpointed included."""
+        with closing(sqlite3.connect(self.home / "record.db")) as db:
+            return dict(db.execute("SELECT name, sum(pgsize) FROM dbstat GROUP BY 1"))
 
     @contextmanager
     def rest(self) -> Iterator[Rest]:
