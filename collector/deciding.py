@@ -66,6 +66,8 @@ class Deciding:
         from reconcile.decisions import concern_rules
         from reconcile.recounting import text_of
 
+        for line in _lines(decision, ()):
+            _read_back(json.dumps(line, ensure_ascii=False).encode("utf-8"), decision.at)
         found = self.rehearse([decision], decision.at)
         with self.fresh() as record:
             if concern_rules(record.ledger, [decision]):
@@ -92,7 +94,11 @@ class Deciding:
         decision: Decision | None,
         observations: Sequence[Observation] = (),
     ) -> int:
-        """Journals a person's words, and waits some seconds until the record has them."""
+        """Journals a person's words, and waits some seconds until the record has them.
+
+        Raises:
+            DecisionRefused: They would not be taken; nothing was kept.
+        """
         from collector.intake_desk import Line
         from collector.journal.port import JSONL_FORM
 
@@ -102,6 +108,8 @@ class Deciding:
             Line(json.dumps(line, ensure_ascii=False).encode("utf-8"), arrives)
             for line in _lines(decision, observations)
         )
+        for line in lines:
+            _read_back(line.body, word.at)
         origin = f"{REPLAY if replayed else ''}person/{word.by}"
         last = self._open_door().append(origin, JSONL_FORM, lines).last
         self._settle(last)
@@ -112,6 +120,17 @@ class Deciding:
         """The record as it is by now."""
         with closing(open_record(self._home.record_path, readonly=True)) as record:
             yield record
+
+
+def _read_back(line: bytes, at: datetime) -> None:
+    """What is acknowledged must be what the record takes."""
+    from collector.sources import lines
+    from reconcile.deciding import DecisionRefused
+
+    try:
+        lines.parse(line, at)
+    except lines.BadLine as error:
+        raise DecisionRefused(f"this cannot be kept: {error}; nothing was changed") from error
 
 
 def _lines(decision: Decision | None, observations: Sequence[Observation]) -> Iterator[Json]:

@@ -143,7 +143,7 @@ def _resend(answer: ReportResponse, unmet: Sequence[int], items: int) -> list[It
         ItemReceipt(
             index=taken[entry],
             state=ITEM_STATE_RESEND_FULL,
-            reason="a section sent as unchanged is not held here; send the item whole",
+            reason="a section that this one refers to is not held here; send the item whole",
         )
         for entry in unmet
         if entry < len(taken)

@@ -117,6 +117,7 @@ class LocalEstate:
             until = time.monotonic() + _PATIENCE_S
             while worker.step() and time.monotonic() < until:
                 continue
+            worker.weigh_time(utc_now())
         return record.ledger.applied()
 
 

@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from cmdb.model.observation import RecordKey, Statement
+from cmdb.model.observation import Statement
 from cmdb.store.port import Record, StoreError
 from collector import ingest, retention
 from collector.clock import REPLAY, utc_now
 from collector.journal.port import ERASE_FORM, REBUILD_FORM, RETAIN_FORM, JournalReader, Numbered
+from reconcile import asking
 from reconcile.adopt import adopt
+from reconcile.asking import Asked
 from reconcile.pipeline import Pipeline
 from reconcile.rules import carry_out
 
@@ -60,12 +62,13 @@ class Reconciler:
         self,
         record: Record,
         journal: JournalReader,
-        resend: Callable[[RecordKey], None] = lambda _: None,
+        forget: Callable[[Asked], bool] = lambda _: False,
     ) -> None:
-        """`resend` has all that is known of a record sent whole at its next report."""
+        """`forget` has what is asked for sent whole at the next report; False: not yet."""
         self._record = record
         self._journal = journal
-        self._resend = resend
+        self._forget = forget
+        self._asking = True
         self._pipeline = Pipeline(record)
         self._adopted = False
         self._retain_at = self._refresh_at = _NEVER
@@ -97,6 +100,12 @@ class Reconciler:
         self._carry_out()
         return len(group)
 
+    def weigh_time(self, now: datetime) -> None:
+        """Projects what time alone has changed by now; a server does so from minute to minute."""
+        at = self._record.view.replay_clock() or now
+        while self._pipeline.refresh(at):
+            continue
+
     def _carry_out(self) -> int:
         """A step of what new rules ask for, by turns with what comes in; 0 when all is done."""
         return int(carry_out.advance(self._record, self._record.view.replay_clock() or utc_now()))
@@ -117,7 +126,7 @@ class Reconciler:
         applied = self._pipeline.apply(statements, at, group[-1].sequence, clock)
         for key in sorted(applied.unfit):
             _log.warning("%s told changes of programs that are not here; it is asked for all", key)
-            self._resend(key)
+            self._asking = True
         # A replay's clock runs by itself: what it makes stale is due now, not in a minute.
         while clock is not None and self._pipeline.refresh(clock):
             continue
@@ -200,7 +209,11 @@ class Reconciler:
         step = next(self._retaining, None)
         if step is not None:
             retention.carry_out(self._record, step, at)
+        if self._asking:
+            asking.tell(self._record, self._forget, at)
+            self._asking = False
         if now >= self._refresh_at:
+            self._asking = True
             self._refresh_at = now + _REFRESH_EVERY
             self._pipeline.refresh(at)
         return step is not None
@@ -222,10 +235,15 @@ def _clock_of(group: Sequence[Numbered]) -> datetime | None:
 
 
 def _one_kind(group: Sequence[Numbered]) -> Sequence[Numbered]:
-    """The longest start of a group that is all replay or all live, without orders to erase."""
-    replay = group[0].entry.origin.startswith(REPLAY)
+    """The longest start of a group that is all replay or all live, without orders to erase.
+
+    A replay is applied day by day: what was known and what changed is told as fine as that.
+    """
+    first = group[0].entry
+    replay, day = first.origin.startswith(REPLAY), first.received_at.date()
     for place, numbered in enumerate(group):
         other = numbered.entry.origin.startswith(REPLAY) is not replay
+        other = other or (replay and numbered.entry.received_at.date() != day)
         if other or numbered.entry.form in _ORDERS:
             return group[:place]
     return group

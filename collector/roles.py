@@ -17,7 +17,7 @@ from collector.home import Home
 from collector.server import FAILED, READY, Options
 
 if TYPE_CHECKING:
-    from cmdb.model.observation import RecordKey
+    from reconcile.asking import Asked
 
 _PR_SET_NAME = 15  # prctl(2)
 _log = logging.getLogger(__name__)
@@ -75,20 +75,21 @@ def _reconcile(home: Home, _options: Options, stop: threading.Event) -> None:
     from collector.journal.sqlite import SqliteReader
     from collector.reconciler import Reconciler
 
-    def resend(key: RecordKey) -> None:
+    def forget(asked: Asked) -> bool:
         try:
             with Door(home) as door:
-                door.forget_sections(key.source.instance, key.native_key)
+                door.forget_sections(*asked)
         except (DoorClosed, JournalError) as error:
-            # The next change fits as little: it is asked for again then.
-            _log.warning("what is held of %s is not forgotten: %s", key, error)
+            _log.warning("who has to send all again is not told yet: %s", error)
+            return False
+        return True
 
     with home.lock("reconcile"):
         record = open_record(home.record_path)
         journal = SqliteReader(home.journal_path)
         _say(READY, {})
         try:
-            Reconciler(record, journal, resend).run(stop, utc_now)
+            Reconciler(record, journal, forget).run(stop, utc_now)
         finally:
             journal.close()
             record.close()

@@ -13,6 +13,8 @@ from reconcile.evidence import KEYS, SINGLE
 
 _LIVE_KINDS = frozenset({"agent", "cloud", "snmp"})
 """Kinds of source that look at things; a list may have one machine in two rows."""
+_ONE_EYED = frozenset({"agent", "cloud"})
+"""Kinds whose sources would not tell of one thing under several accounts."""
 _LISTS = frozenset({"import", "manual"})
 _LABELS = frozenset({"asset_tag"})
 """Keys that people put on things: what people typed elsewhere does not speak against them."""
@@ -176,11 +178,16 @@ def _rival_accounts(one: Cluster, two: Cluster, *, named: bool) -> Iterator[tupl
 
 
 def _one_observer(left: Grain, right: Grain, *, named: bool) -> bool:
-    """Whether two accounts of one thing should agree; all managers of virtual machines count."""
+    """Whether two accounts of one thing should agree.
+
+    All managers of virtual machines do, and all agents: each is a source of its own and looks at
+    the machine that it runs on.
+    """
     if left.record == right.record:
         return named
-    managers = left.key.source.kind == right.key.source.kind == "cloud"
-    return managers or left.key.source == right.key.source
+    kind = left.key.source.kind
+    alike = kind in _ONE_EYED and kind == right.key.source.kind
+    return alike or left.key.source == right.key.source
 
 
 def _interleave(left: Grain, right: Grain) -> bool:

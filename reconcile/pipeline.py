@@ -22,7 +22,7 @@ from cmdb.model.observation import (
     Statement,
 )
 from cmdb.store.port import Record, RecordId
-from reconcile import changes
+from reconcile import asking, changes
 from reconcile.components import Components, Move
 from reconcile.decisions import Holding, concern_rules, concerned
 from reconcile.glance import Glance, little
@@ -31,6 +31,8 @@ from reconcile.rules import carry_out
 from reconcile.witness import Witness
 
 T = TypeVar("T")
+_OBSERVER = "observer/"
+"""How the origin of entries begins that came from observers; their id follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,13 @@ class Pipeline:
         """
         with self._record.transaction(at):
             applied = self._work(statements, at)
+            asking.note(self._ledger, applied.unfit)
             for entry in self._aside:
                 self._ledger.set_aside(*entry)
+                origin = entry[1]
+                if origin.startswith(_OBSERVER):
+                    # What is told next may be the difference from what was set aside.
+                    asking.note_sender(self._ledger, origin.removeprefix(_OBSERVER))
             self._aside.clear()
             if sequence is not None:
                 self._ledger.set_applied(sequence)

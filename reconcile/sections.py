@@ -20,7 +20,7 @@ from cmdb.store.port import StoredSection
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 """Confirmed then: never said whole."""
-_NOTHING = (b"null", b"")
+NOTHING = (b"null", b"")
 _WITHDRAWN = "not in the full report"
 OVERLAID = (*SCALARS, SectionKind.HEAD)
 """Sections that are one object of values, told whole or in part."""
@@ -131,7 +131,7 @@ def merge(
 
 def _weight(at: datetime, section: StoredSection) -> tuple[datetime, bool, bytes]:
     """Of two lists said at one time the one that says something counts, then the greater."""
-    return at, section.body not in _NOTHING, section.digest
+    return at, section.body not in NOTHING, section.digest
 
 
 def _merge_whole(

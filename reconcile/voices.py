@@ -6,14 +6,24 @@ was said at its end, until its source says something newer about the same asset.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cmdb.model.observation import Json, SectionKind, Source
 from cmdb.store.port import Ledger, LinkRow, RecordId, RecordRow, StoredSection
 from reconcile.account import Account, Claim, read
-from reconcile.sections import NEVER, OVERLAID, Values, encode, read_values, stored, write_values
+from reconcile.sections import (
+    NEVER,
+    NOTHING,
+    OVERLAID,
+    Values,
+    encode,
+    read_values,
+    stored,
+    write_values,
+)
 
 
 class Voices:
@@ -108,63 +118,92 @@ def section_before(
     """
     current = ledger.section(record, kind)
     words = [*([current] if current else []), *ledger.past(record, kind)]
-    earlier = [word for word in words if word.observed_at < until]
     if kind in OVERLAID:
-        return _gathered(words, earlier, until)
-    return max(earlier, key=lambda word: (word.observed_at, word.digest), default=None)
+        return _gathered(words, until)
+    last = _last_before([(at, _weight(word)) for word in words for at in _said(word)], until)
+    if last is None:
+        return None
+    word = next(word for word in words if _weight(word) == last.mark)
+    return replace(word, observed_at=last.at, confirmed_at=last.until)
 
 
-def _gathered(
-    words: Sequence[StoredSection], earlier: Sequence[StoredSection], until: datetime
-) -> StoredSection | None:
-    whole, values = _told_whole(words, until)
+def _weight(word: StoredSection) -> bytes:
+    """Of two lists said at one time the one that says something counts, then the greater."""
+    return bytes([word.body not in NOTHING]) + word.digest
+
+
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """What was said last before a time."""
+
+    mark: bytes
+    at: datetime
+    """When that is known of."""
+    until: datetime
+    """The same, or the time asked for, where the next that is known of says the same."""
+
+
+def _last_before(points: Sequence[tuple[datetime, bytes]], until: datetime) -> _Last | None:
+    """Of what was said at known times the last before a time.
+
+    A word that was repeated is known at its first and last time, or at each of them, by the order
+    in which it arrived: where nothing else was said between two, it was said all the while.
+    """
+    ordered = sorted(set(points))
+    place = bisect_left(ordered, (until, b"")) - 1
+    if place < 0:
+        return None
+    at, mark = ordered[place]
+    after = ordered[place + 1] if place + 1 < len(ordered) else None
+    going_on = after is not None and after[1] == mark
+    return _Last(mark, at, until if going_on else at)
+
+
+def _said(word: StoredSection) -> tuple[datetime, ...]:
+    return word.observed_at, max(word.observed_at, word.confirmed_at)
+
+
+def _gathered(words: Sequence[StoredSection], until: datetime) -> StoredSection | None:
+    known = [(word, read_values(word.body)) for word in words]
+    whole, values = _told_whole(known, until)
     told: dict[str, tuple[datetime, bytes, Json]] = {}
-    for word in words:
-        known = read_values(word.body)
-        for name, at in known.overlaid.items():
-            mark = (at, encode(known.values[name]), known.values[name])
+    for _, word in known:
+        for name, at in word.overlaid.items():
+            mark = (at, encode(word.values[name]), word.values[name])
             if at < until and (name not in told or mark[:2] > told[name][:2]):
                 told[name] = mark
-    told = {name: mark for name, mark in told.items() if mark[0] >= whole or name not in values}
-    if not earlier and not told:
+    since = whole.at if whole else NEVER
+    told = {name: mark for name, mark in told.items() if mark[0] >= since or name not in values}
+    if whole is None and not told:
         return None
     values.update({name: value for name, (_, _, value) in told.items()})
     body = write_values(Values(values, {name: at for name, (at, _, _) in told.items()}))
-    newest = [word.observed_at for word in earlier]
-    observed = max([*newest, whole, *(at for at, _, _ in told.values())])
-    return stored(body, observed, whole)
+    said = whole.until if whole else NEVER
+    return stored(body, max([said, *(at for at, _, _ in told.values())]), said)
 
 
 def _told_whole(
-    words: Sequence[StoredSection], until: datetime
-) -> tuple[datetime, dict[str, Json]]:
-    """The last whole word before a time: when it was said, and what of it stands in any word.
+    known: Sequence[tuple[StoredSection, Values]], until: datetime
+) -> tuple[_Last | None, dict[str, Json]]:
+    """The last whole word before a time, and what of it stands in any word.
 
     A later word holds of it what was not overlaid, so what it said is put together from all that
     bear its mark.
     """
-    best, mark, values = NEVER, "", dict[str, Json]()
-    for word in words:
-        known = read_values(word.body)
-        begun = word.confirmed_at if known.overlaid else word.observed_at
-        if begun >= until or not _has_whole(known, word.confirmed_at):
-            continue
-        best, mark = max((best, mark), (begun, known.whole_digest))
-    for word in words:
-        known = read_values(word.body)
-        if best > NEVER and known.whole_digest == mark:
-            values |= {n: value for n, value in known.values.items() if n not in known.overlaid}
-    return max([best, *_repeated(words, mark, until)]) if best > NEVER else NEVER, values
-
-
-def _repeated(words: Sequence[StoredSection], mark: str, until: datetime) -> list[datetime]:
-    """When words with a mark were last said whole; of one said again later that is not known."""
-    told = [(word.confirmed_at, read_values(word.body)) for word in words]
-    return [
-        at
-        for at, known in told
-        if at < until and known.whole_digest == mark and _has_whole(known, at)
-    ]
+    whole = [(word, told) for word, told in known if _has_whole(told, word.confirmed_at)]
+    last = _last_before(
+        [
+            (at, told.whole_digest.encode())
+            for word, told in whole
+            for at in ((word.confirmed_at,) if told.overlaid else _said(word))
+        ],
+        until,
+    )
+    values: dict[str, Json] = {}
+    for _, told in whole:
+        if last is not None and told.whole_digest.encode() == last.mark:
+            values |= {n: value for n, value in told.values.items() if n not in told.overlaid}
+    return last, values
 
 
 def _has_whole(known: Values, confirmed_at: datetime) -> bool:

@@ -49,7 +49,9 @@ class Witness:
             found |= keys.references(observation.key, relations.value)
         visits = self.timeline(record).visits
         at = to_micros(min(observation.observed_at, observation.received_at))
-        if _tells(observation) or not visits or at < visits[0].first:
+        # Each sighting of a scan is judged by itself, also one that tells nothing but its time.
+        scan = observation.key.source.kind == keys.SCAN
+        if scan or _tells(observation) or not visits or at < visits[0].first:
             self._note(record, observation, at)
 
     def adopt(self, record: RecordId, observation: Observation) -> None:
@@ -74,13 +76,13 @@ class Witness:
 
     def _note(self, record: RecordId, observation: Observation, at: int) -> None:
         said = told(observation)
-        if self._says_nothing(record, said, at):
+        scan = observation.key.source.kind == keys.SCAN
+        if not scan and self._says_nothing(record, said, at):
             return
         known = self.timeline(record)
         newest = known.visits[-1] if known.visits else None
         near = set(newest.addresses or ()) if newest else set()
         in_order = newest is None or at > newest.last
-        scan = observation.key.source.kind == keys.SCAN
         # An adapter can be lent from one scan to the next: each sighting is judged by itself.
         new = known.add(at, said, each=scan)
         self._altered[record] = self._altered.get(record, False) or new

@@ -37,6 +37,8 @@ def diff(
     if whole:
         _estate(context, words, {"cls": cls, "what": what}, as_json=as_json)
         return
+    if cls or what:
+        fail("--class and --what go with --estate", USAGE)
     ref, first, second = [*words, "now"][:3]
     params = {"ref": ref, "first": first, "second": second, "known_at": known_at}
     with estate(context) as opened:
@@ -46,6 +48,8 @@ def diff(
         return
     typer.secho(show.clean(f"{found['name']}  {found['asset']}"), bold=True)
     typer.echo(f"from {found['first']} to {found['second']}")
+    for note in found["notes"]:
+        typer.echo(note)
     if not found["differences"]:
         typer.echo("nothing is different")
         return

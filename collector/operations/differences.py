@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from cmdb.history import instant
+from cmdb.model.classes import CLASS_BY_NAME
 from cmdb.query.differences import AssetDifferences, compared
 from cmdb.query.estate_diff import EstateDifferences, Only, estate_differences
 from cmdb.query.past import Reading
@@ -51,8 +52,21 @@ def _estate(context: Context, params: EstateDiffParams) -> EstateDifferences:
         raise InputRefused(
             f"{params.first!r} is later than {params.second!r}: name the earlier first"
         )
+    if params.cls and params.cls not in CLASS_BY_NAME:
+        raise InputRefused(
+            f"there is no class {params.cls[:64]!r}; the reference lists the classes"
+        )
+    if params.what and params.what not in _WHATS:
+        raise InputRefused(
+            f"nothing is told of {params.what[:64]!r}: it is created, gone, joined, class, state,"
+            " programs, parts or an attribute"
+        )
     return estate_differences(context.record, first, second, Only(params.cls, params.what))
 
+
+_WHATS = frozenset({"created", "gone", "joined", "class", "state", "programs", "parts"}).union(
+    each.name for declared in CLASS_BY_NAME.values() for each in declared.all_attributes()
+)
 
 OPERATIONS = (
     Operation(

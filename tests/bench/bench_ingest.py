@@ -62,9 +62,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if figures.values.get("lost") or figures.values.get("doubled") else 0
 
 
+def _some(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError("at least one endpoint")
+    return count
+
+
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--endpoints", type=int, default=20_000)
+    parser.add_argument("--endpoints", type=_some, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--phases", type=_phases, default=list(PHASES), help=",".join(PHASES))
     parser.add_argument("--senders", type=int, default=16, help="calls under way at once")

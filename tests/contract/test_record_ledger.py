@@ -331,33 +331,6 @@ def put_programs(record: Record, row: RecordId, *programs: Programs) -> bytes:
     return packed
 
 
-def test_programs_come_back_by_name_with_their_days(record: Record) -> None:
-    with record.transaction(T0):
-        packed = put_programs(record, heard(record), Programs("pip", ("attrs\t1",)), DEB)
-    found = record.ledger.unpack(packed)
-    assert [(row.name, row.version, row.package_system, day) for row, day in found] == [
-        ("attrs", "1", "pip", 0), ("bash", "5.2", "deb", 19_000), ("zsh", "5.9", "deb", 0),
-    ]  # fmt: skip
-    assert (found[1][0].architecture, found[1][0].publisher) == ("amd64", "Debian")
-    assert record.ledger.unpack(record.ledger.intern([])) == ()
-
-
-def test_the_same_programs_pack_the_same_whatever_their_order(record: Record) -> None:
-    with record.transaction(T0):
-        one = record.ledger.intern([DEB])
-        turned = Programs("deb", DEB.entries[::-1], DEB.installed_days[::-1])
-        assert record.ledger.intern([turned]) == one
-
-
-def test_what_came_and_what_went(record: Record) -> None:
-    with record.transaction(T0):
-        before = record.ledger.intern([DEB])
-        after = record.ledger.intern([Programs("deb", ("bash\t5.3\tamd64\tDebian", "zsh\t5.9"))])
-    come, gone = record.ledger.difference(before, after)
-    assert [(row.name, row.version) for row in come] == [("bash", "5.3")]
-    assert [(row.name, row.version) for row in gone] == [("bash", "5.2")]
-
-
 def test_who_has_a_title_follows_the_programs(record: Record) -> None:
     with record.transaction(T0):
         rows = [heard(record, native) for native in "ab"]

@@ -1,4 +1,4 @@
-"""Programs that come as changes are what they are when they come whole."""
+"""Lists of programs: packed, compared, and the same whether they come whole or as changes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from cmdb.model.programs import columns_of, content_of
 from cmdb.store.port import Record
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
+DEB = Programs("deb", ("bash\t5.2\tamd64\tDebian", "zsh\t5.9"), (19_000, 0))
 Day = int
 Installed = dict[str, dict[str, Day]]
 _names = st.sampled_from([f"{name}\t{version}" for name in "abcdef" for version in "12"])
@@ -80,3 +81,30 @@ def test_what_does_not_fit_is_told(record: Record) -> None:
         lied = ProgramChange(ProgramColumns("deb", b"01234567", b"zsh\t5.9\n"), b"", check)
         assert record.ledger.revise(held, [lied]) is None
         assert record.ledger.revise(held, [fits, fits]) is None
+
+
+def test_programs_come_back_by_name_with_their_days(record: Record) -> None:
+    with record.transaction(T0):
+        packed = record.ledger.intern([Programs("pip", ("attrs\t1",)), DEB])
+    found = record.ledger.unpack(packed)
+    assert [(row.name, row.version, row.package_system, day) for row, day in found] == [
+        ("attrs", "1", "pip", 0), ("bash", "5.2", "deb", 19_000), ("zsh", "5.9", "deb", 0),
+    ]  # fmt: skip
+    assert (found[1][0].architecture, found[1][0].publisher) == ("amd64", "Debian")
+    assert record.ledger.unpack(record.ledger.intern([])) == ()
+
+
+def test_the_same_programs_pack_the_same_whatever_their_order(record: Record) -> None:
+    with record.transaction(T0):
+        one = record.ledger.intern([DEB])
+        turned = Programs("deb", DEB.entries[::-1], DEB.installed_days[::-1])
+        assert record.ledger.intern([turned]) == one
+
+
+def test_what_came_and_what_went(record: Record) -> None:
+    with record.transaction(T0):
+        before = record.ledger.intern([DEB])
+        after = record.ledger.intern([Programs("deb", ("bash\t5.3\tamd64\tDebian", "zsh\t5.9"))])
+    come, gone = record.ledger.difference(before, after)
+    assert [(row.name, row.version) for row in come] == [("bash", "5.3")]
+    assert [(row.name, row.version) for row in gone] == [("bash", "5.2")]

@@ -16,6 +16,7 @@ from cmdb.model.observation import (
     Source,
 )
 from cmdb.model.programs import columns_of
+from reconcile import asking
 from reconcile.pipeline import Applied
 from tests.reconcile.history import START, Engine
 
@@ -94,3 +95,9 @@ def test_changes_back_and_forth_are_the_same_words(engine: Engine) -> None:
     assert section is not None
     assert section.observed_at == START + timedelta(hours=2)
     assert section.confirmed_at == START + timedelta(hours=3)
+
+
+def test_who_told_changes_of_another_list_is_asked_for_all(engine: Engine) -> None:
+    _told(engine, 0, _whole("a", "b"))
+    _told(engine, 1, _change("xy", "xyz"))
+    assert asking.waiting(engine.record.ledger) == [("obs-1", "obs-1")]

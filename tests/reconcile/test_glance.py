@@ -42,6 +42,12 @@ def _at(kind: str, key: str, at: int, address: str, **fields: Any) -> Line:
     return observation(kind, key, at, interfaces=[adapter], **fields)
 
 
+def _turn(day: int, name: str, serial: str, service: Line) -> Line:
+    values = {"name": name, "system_serial": serial}
+    fields: Line = {"class": "Computer", "attributes": values, "services": [service]}
+    return observation("agent", "k1", day * 24, **fields)
+
+
 HISTORIES = {
     "of two lists the one heard last": [
         _listed("k1", 0, "ops"),
@@ -65,6 +71,12 @@ HISTORIES = {
         observation("import", "k2", 1, attributes={"system_serial": "AAA111", "owner": "sales"}),
         observation("agent", "k1", 60 * _WEEKS, attributes={"system_serial": "AAA111",
                                                             "owner": "ops"}),
+    ],
+    "two machines by turns under one native key": [
+        _turn(0, "oldbox", "OLD-1", NGINX),
+        _turn(14, "newbox", "NEW-2", REDIS),
+        _turn(31, "oldbox", "OLD-1", NGINX),
+        _turn(45, "newbox", "NEW-2", REDIS),
     ],
     "another service": [
         _at("agent", "k1", 0, "10.0.0.5/24", services=[NGINX]),

@@ -140,3 +140,34 @@ def test_a_record_that_leaves_gives_each_side_its_own_again(engine: Engine, said
     )
     assert groups(engine) == [["a"], ["b"]]
     assert engine.find("pc").id != engine.find("list").id
+
+
+def test_agents_that_are_live_at_once_speak_of_machines_of_their_own(
+    engine: Engine, said: Say
+) -> None:
+    """A cloned image: each agent is a source of its own, with its own name and adapter."""
+    for at in range(0, 60, 6):
+        for number in range(3):
+            adapter = {"name": "eth0", "mac": f"00:50:56:aa:00:0{number}", "kind": "ethernet"}
+            engine.tell(
+                said(
+                    "agent", f"obs-{number}", at, instance=f"obs-{number}", interfaces=[adapter],
+                    attributes={"name": f"clone-{number}", "system_serial": "5CG1234XYZ"},
+                )
+            )  # fmt: skip
+    assert len({engine.find(f"clone-{number}").id for number in range(3)}) == 3
+
+
+def test_an_agent_that_was_enrolled_anew_speaks_of_the_same_machine(
+    engine: Engine, said: Say
+) -> None:
+    for at in range(0, 60, 6):
+        instance = "obs-old" if at < 30 else "obs-new"
+        adapter = {"name": "eth0", "mac": f"00:50:56:aa:00:0{at // 30}", "kind": "ethernet"}
+        engine.tell(
+            said(
+                "agent", instance, at, instance=instance, interfaces=[adapter],
+                attributes={"name": f"pc-{at // 30}", "system_serial": "5CG1234XYZ"},
+            )
+        )  # fmt: skip
+    assert len(engine.record.ledger.linked(engine.find("pc-1").id)) == 2
