@@ -26,8 +26,8 @@ _MOST_VALUES = 64
 """Of one key of one statement: a report with thousands of adapters cannot hold up all others."""
 _OWN_ADAPTERS = frozenset({"ethernet", "wifi", "virtual", "unknown", ""})
 """Kinds of adapters whose MAC goes with the machine; a dock's goes with the dock."""
-_LENT_ADAPTERS = frozenset({"dock"})
-_INNER_ADAPTERS = frozenset({"bridge", "vpn", "loopback"})
+LENT_ADAPTERS = frozenset({"dock"})
+INNER_ADAPTERS = frozenset({"bridge", "vpn", "loopback"})
 LENT = "lent_mac"
 """MACs of docks: they say whose they are not."""
 MODEL = "model"
@@ -144,14 +144,14 @@ def _read(observation: Observation) -> _Reading:
 
 def _read_adapter(reading: _Reading, row: Mapping[str, Json]) -> None:
     kind = str(row.get("kind") or "")
-    if kind in _LENT_ADAPTERS:
+    if kind in LENT_ADAPTERS:
         reading.lent |= {mac for mac in (forms.mac(row.get("mac")),) if mac}
     elif kind in _OWN_ADAPTERS:
         written = row.get("mac")
         digits, local = forms.adapter(written) if isinstance(written, str) else (None, False)
         if digits:
             (reading.local_macs if local else reading.macs).add(digits)
-    if kind not in _INNER_ADAPTERS:
+    if kind not in INNER_ADAPTERS:
         reading.addresses.update(outer_addresses(row))
 
 

@@ -16,12 +16,13 @@ from cmdb.query.models import AttributeView
 from cmdb.store.port import AssetId, AssetRow, LinkRow, Record, RecordRow, UnknownAsset
 from reconcile.account import UNKNOWN_CLASS, Account
 from reconcile.authority import Weighed, weigh
-from reconcile.decisions import decided
+from reconcile.decisions import Decided, decided
 from reconcile.instants import to_micros
 from reconcile.rules.identity import identity_rules
 from reconcile.rules.model import DEFAULT, Rules
 from reconcile.rules.write import time, tolerance
 from reconcile.things import Things
+from reconcile.uncounted import Uncounted, uncounted
 from reconcile.voices import Voices
 from reconcile.witness import Witness
 
@@ -83,6 +84,8 @@ class LinkExplained:
     last_seen: datetime
     keys: tuple[str, ...]
     """Identifying values that it gave in that time, as key=value."""
+    uncounted: tuple[Uncounted, ...]
+    """Values that it gives now and that identify nothing."""
     evidence: Json
     """joined_by and ignored: keys that tie it to other records, and why some did not count."""
 
@@ -147,7 +150,7 @@ def explain(record: Record, ref: str, attribute: str | None, at: datetime) -> Ex
         _state_rule(holding.rules, row.cls, accounts),
         tuple(_identity(holding.rules, row.cls)),
         shown,
-        _links(record, links, holding.rules),
+        _links(record, links, holding),
         at,
     )
 
@@ -276,13 +279,13 @@ def _claim(entry: Weighed, *, wins: bool) -> ClaimExplained:
     )
 
 
-def _links(record: Record, links: Sequence[LinkRow], rules: Rules) -> tuple[LinkExplained, ...]:
+def _links(record: Record, links: Sequence[LinkRow], decided: Decided) -> tuple[LinkExplained, ...]:
     rows = record.ledger.records({link.record for link in links})
     ordered = sorted(links, key=lambda link: (rows[link.record].key, link.since))
-    return tuple(_link(record, link, rows[link.record], rules) for link in ordered)
+    return tuple(_link(record, link, rows[link.record], decided) for link in ordered)
 
 
-def _link(record: Record, link: LinkRow, row: RecordRow, rules: Rules) -> LinkExplained:
+def _link(record: Record, link: LinkRow, row: RecordRow, decided: Decided) -> LinkExplained:
     key = row.key
     return LinkExplained(
         key.source.kind,
@@ -295,9 +298,20 @@ def _link(record: Record, link: LinkRow, row: RecordRow, rules: Rules) -> LinkEx
         link.state,
         link.decided_at,
         link.last or row.seen_at,
-        _keys(record, link, rules),
+        _keys(record, link, decided.rules),
+        _uncounted(record, link, row, decided),
         link.evidence,
     )
+
+
+def _uncounted(
+    record: Record, link: LinkRow, row: RecordRow, decided: Decided
+) -> tuple[Uncounted, ...]:
+    timeline = Witness(record.ledger).timeline(link.record)
+    if link.until is not None or not timeline.visits:
+        return ()
+    account = Voices(record.ledger).account(row, link)
+    return uncounted(account, timeline.evidence(timeline.visits[-1]), record.ledger, decided)
 
 
 def _keys(record: Record, link: LinkRow, rules: Rules) -> tuple[str, ...]:

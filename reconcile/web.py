@@ -19,7 +19,7 @@ from cmdb.model.observation import Decision
 from cmdb.people.roles import CHANGE_MANAGER
 from cmdb.query.identity import Decided
 from cmdb.store.port import Record, UnknownAsset
-from cmdb.web.evidence import evidence_lines
+from cmdb.web.evidence import EvidenceLine, evidence_lines
 from cmdb.web.problem import Problem, Refused
 from cmdb.web.shell import Nav, Shell, Subject
 from reconcile import deciding, twins
@@ -149,7 +149,16 @@ class IdentityPages:
             now=at,
             title=f"Identity of {found.name}",
             found=found,
-            evidence=[evidence_lines(link.evidence) for link in found.links],
+            evidence=[
+                [
+                    *evidence_lines(link.evidence),
+                    *(
+                        EvidenceLine("not counted", each.key, each.value, "", each.why)
+                        for each in link.uncounted
+                    ),
+                ]
+                for link in found.links
+            ],
             by_hand=[(x.source_kind, x.source_instance) == by_hand for x in found.links],
             told=told,
             may=self._may(request),

@@ -218,6 +218,8 @@ def explain(
         )
     if attribute is None:
         show.heading(f"State: {found['state']}")
+        if found["state_why"]:
+            typer.echo(show.clean(f"because: {found['state_why']}"))
         typer.echo(show.clean(f"rule: {found['state_rule']}"))
         show.heading("Records")
         for rule in found["identity_rules"]:
@@ -246,6 +248,8 @@ def _link(number: int, link: dict[str, Any]) -> None:
             why = f" ({reason['why']})" if reason.get("why") else ""
             verb = "shares" if word == "joined_by" else "not joined, though it shares"
             typer.echo(show.clean(f"  {verb} {reason['key']} {reason['value']} with {other}{why}"))
+    for each in link["uncounted"]:
+        typer.echo(show.clean(f"  did not count: {each['key']} {each['value']}: {each['why']}"))
 
 
 def history(
