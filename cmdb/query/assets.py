@@ -13,6 +13,7 @@ from itertools import islice
 
 from cmdb.model.classes import CLASS_BY_NAME
 from cmdb.model.observation import Json, SectionKind
+from cmdb.query.components import each_once
 from cmdb.query.models import (
     AssetLine,
     AssetList,
@@ -202,7 +203,7 @@ def _sections(
                 SectionView(name, source.kind, source.instance, section.observed_at, listed)
             )
     order = [kind.name.lower() for kind in _LISTED]
-    return tuple(sorted(found, key=lambda section: order.index(section.kind)))
+    return each_once(sorted(found, key=lambda section: order.index(section.kind)))
 
 
 def _objects(body: Json) -> Iterable[Mapping[str, Json]]:
