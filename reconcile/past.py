@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import cast
 
 from cmdb.model.observation import Decision, Json, RecordKey, SectionKind, Source
@@ -38,6 +38,9 @@ from reconcile.voices import Voices
 
 _PAGE = 100
 """Entries of the change feed that are read at once."""
+
+_END = datetime.max.replace(tzinfo=UTC)
+"""Later than all that was said."""
 
 
 class PastLedger:
@@ -106,11 +109,12 @@ class PastLedger:
     def past(self, record: RecordId, kind: SectionKind) -> Iterator[StoredSection]:
         """See the port."""
         current = self.section(record, kind)
-        until = current.observed_at if current is not None else None
+        # A word that came late may be about a time within that of the one that counts.
+        until: datetime | None = _END if current is not None else None
         while until is not None:
             word = self._history.word_before(record, kind, until, self._moment)
             until = None if word is None else word.observed_at
-            if word is not None:
+            if word is not None and not _same(word, current):
                 yield word
 
     def decisions(self) -> tuple[tuple[int, Decision], ...]:
@@ -255,6 +259,13 @@ class Past:
                 attributes[name] = pair[0]
         held = {name: value for name, value in attributes.items() if value is not None}
         return _Told(cls, state, held)
+
+
+def _same(word: StoredSection, current: StoredSection | None) -> bool:
+    return current is not None and (word.observed_at, word.digest) == (
+        current.observed_at,
+        current.digest,
+    )
 
 
 class _Reading:

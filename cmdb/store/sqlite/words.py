@@ -110,19 +110,14 @@ class Words:
             return self._believed(kind, limits.tx)
         if current is not None and known and current.at <= limits.as_of:
             late = self._late(kind, current.at, limits)
-            return _last([current, *late], limits.limit)
+            last = _last([current, *late], limits.limit)
+            # The same was said before and after: it held in between.
+            same = last is not None and last.digest == current.digest
+            return current if same and current.confirmed > limits.limit else last
         return _last(self._earlier(kind, limits.tx, limits.as_of), limits.limit)
 
     def before(self, kind: int, until: int, limits: Limits) -> Word | None:
         """The last word before a time, of those known and said by the moment."""
-        current = self._current(kind)
-        if (
-            current is not None
-            and current.tx <= limits.tx
-            and current.at < until
-            and (limits.as_of is None or current.at <= limits.as_of)
-        ):
-            return current
         last = until - 1 if limits.as_of is None else min(until - 1, limits.as_of)
         found = self._earlier(kind, limits.tx, last)
         return max(found, key=lambda word: (word.at, word.digest), default=None)
