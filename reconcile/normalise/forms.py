@@ -30,6 +30,9 @@ _SAYS_SERIAL = re.compile(r"^(S/N|SN|SERIAL(NO|NUMBER|NR)?)[.]?[:#=]+")
 _ROUNDED = re.compile(r"\d([.,]\d+)?E[+]?\d+")
 _SHORTEST_SERIAL = 4
 _LOCAL_BIT = 0x02
+_REPEATED = re.compile(r"(.{1,2})\1{2,}")
+_COUNTED = re.compile(r"[A-Z]{0,5}([0-9]{5,})")
+_UPWARDS = "0123456789" * 3
 _HYPERVISORS = placeholders.HYPERVISOR_MACS
 _GIB = 1 << 30
 _ROUNDED_ABOVE = 2 * _GIB
@@ -87,9 +90,18 @@ def serial(value: Json) -> Form:
     plain = form.strip(".-_*")
     if form in placeholders.SERIALS or plain in placeholders.SERIALS or len(set(plain)) <= 1:
         return None
-    if any(part in plain for part in placeholders.SERIAL_PARTS):
+    if any(part in plain for part in placeholders.SERIAL_PARTS) or _is_filler(form):
         return None
     return form.lstrip("0") if len(form.lstrip("0")) >= _SHORTEST_SERIAL else form
+
+
+def _is_filler(form: str) -> bool:
+    """A placeholder under other punctuation, one or two characters over and over, or a count."""
+    bare = re.sub(r"[^0-9A-Z]", "", form)
+    if bare in placeholders.BARE_SERIALS or _REPEATED.fullmatch(bare):
+        return True
+    counted = _COUNTED.fullmatch(bare)
+    return counted is not None and (counted[1] in _UPWARDS or counted[1] in _UPWARDS[::-1])
 
 
 def bios_uuid(value: Json) -> Form:

@@ -5,6 +5,8 @@ that inventory systems publish; a value is here because machines that share it a
 different machines.
 """
 
+import re
+
 SERIALS = frozenset({
     "", "0", "00", "000", "0000", "00000", "000000", "0000000", "00000000", "000000000",
     "0000000000", "1", "123", "1234", "12345", "123456", "1234567", "12345678", "123456789",
@@ -22,6 +24,12 @@ SERIALS = frozenset({
     "XXXX", "XXXXX", "XXXXXX", "....", ".", "..", "...", "-", "--", "---", "?", "#", "XYZ",
     "ABCD", "ABCDEF", "LOCALHOST", "VMWARE", "VIRTUAL", "VIRTUALBOX", "BOCHS", "XEN",
 })  # fmt: skip
+
+BARE_SERIALS = frozenset(re.sub(r"[^0-9A-Z]", "", each) for each in SERIALS) | {
+    "NULLSTRING", "UNDEFINED", "RESERVED", "CHASSISSN", "SYSTEMSN", "BOARDSN", "IATPASS", "NIL",
+    "DUMMY", "GENERIC", "NOSERIAL", "NOSERIALNUMBER", "NOTFOUND", "SERIALNO", "TBDBYOEM",
+}  # fmt: skip
+"""The same without punctuation, and more words."""
 
 SERIAL_PARTS = (
     "O.E.M", "BYOEM", "TOBEFILLED", "NOTSPEC", "NOTAVAIL", "NOTAPPLIC", "SERIALNUM", "SERNUM",
