@@ -152,7 +152,9 @@ class Bench:
         }
         self._say(f"reads for {told.read_s:.0f} s while {told.changes_per_s:.0f} changes/s come in")
         with self._server.rest() as rest:
+            before, began = rest.applied(), time.monotonic()
             times, rate = reads.under_load(load, rest, kinds)
+            applied = (rest.applied() - before) / (time.monotonic() - began)
         for kind, found in times.items():
             if found:
                 self.figures.put(f"{kind}_p95_ms", p95(found))
@@ -160,6 +162,7 @@ class Bench:
                 self.figures.missing[f"{kind}_p95_ms"] = "the server does not offer it"
         self.figures.beside["reads_made"] = {kind: len(found) for kind, found in times.items()}
         self.figures.beside["changes_per_s_while_reading"] = round(rate, 1)
+        self.figures.beside["changes_in_the_view_per_s_while_reading"] = round(applied, 1)
 
     def as_of(self) -> None:
         """Reads of a year ago, of assets that changed on each of its days."""
