@@ -20,7 +20,7 @@ def _told(engine: Engine, name: str) -> dict[tuple[str, str], str]:
 
 
 def test_placeholders_and_adapters(engine: Engine, said: Say) -> None:
-    values = {"name": "pc-1", "system_serial": "To be filled by O.E.M.", "board_serial": "B1234567"}
+    values = {"name": "pc-1", "system_serial": "To be filled by O.E.M.", "board_serial": "B73K21X9"}
     engine.tell(said("agent", "m1", 0, attributes=values, interfaces=ADAPTERS))
     found = _told(engine, "pc-1")
     assert found.keys() == {
