@@ -31,11 +31,10 @@ def test_the_past_is_asked_for_on_two_axes(home: Estate, server: Server) -> None
         line("2026-03-10T00:00:00Z", "2026-03-05T00:00:00Z", "bob"),
     )
     for estate in (home, server):
-        for text in told:
-            # A replay is applied in groups: what one file tells is learned at once.
-            file = home.home.parent / "history.jsonl"
-            file.write_text(text + "\n", encoding="utf-8")
-            estate.json("import", "observations", file, "--replay")
+        # A replay is applied day by day: what one file tells is learned as fine as that.
+        file = home.home.parent / "history.jsonl"
+        file.write_text("".join(f"{text}\n" for text in told), encoding="utf-8")
+        estate.json("import", "observations", file, "--replay")
         assert owner(estate) == "cleo"
         assert owner(estate, "--as-of", "2026-03-02") == "ann"
         assert owner(estate, "--as-of", "2026-03-06") == "bob"
@@ -95,3 +94,31 @@ def test_retention_is_shown_set_and_carried_out(home: Estate, server: Server) ->
         assert "compacted" in past["past"]["notes"][0]
         assert owner(estate, "--as-of", "2024-01-25", name="pc-2") == "owner-2"
         assert owner(estate, name="pc-2") == "owner-5"
+
+
+def test_what_is_not_there_is_not_compared(home: Estate) -> None:
+    file = home.home.parent / "one.jsonl"
+    at = "2026-03-01T00:00:00Z"
+    file.write_text(line(at, at, "ann") + "\n", encoding="utf-8")
+    home.json("import", "observations", file)
+    for words, told in (
+        (("--estate", "2026-02-01", "--class", "Nosuch"), "no class 'Nosuch'"),
+        (("--estate", "2026-02-01", "--what", "nonsense"), "nothing is told of 'nonsense'"),
+        (("pc-1", "2026-02-01", "--class", "Computer"), "go with --estate"),
+    ):
+        done = home.run("diff", *words)
+        assert done.returncode != 0
+        assert told in done.stderr
+
+
+def test_a_word_that_cannot_be_kept_is_refused(home: Estate) -> None:
+    at = "2026-03-01T00:00:00Z"
+    file = home.home.parent / "two.jsonl"
+    told = (line(at, at, "ann", "pc-1"), line(at, at, "bob", "pc-2"))
+    file.write_text("".join(f"{text}\n" for text in told), encoding="utf-8")
+    home.json("import", "observations", file)
+    done = home.run("join", "pc-1", "pc-2", "--note", "x" * 5_000)
+    assert done.returncode != 0
+    assert "cannot be kept: note is longer than 4096" in done.stderr
+    assert home.json("decisions")["decisions"] == []
+    assert len(home.assets()) == 2
