@@ -48,11 +48,11 @@ def tell(record: Record, forget: Callable[[Asked], bool], at: datetime) -> int:
         forget: Has the intake forget what it holds of these; False: it was not reached.
         at: The record's clock.
     """
-    told = []
+    told: set[Asked] = set()
     for asked in waiting(record.ledger):
         if not forget(asked):
             break
-        told.append(asked)
+        told.add(asked)
     if told:
         with record.transaction(at):
             left = [each for each in waiting(record.ledger) if each not in told]

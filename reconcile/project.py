@@ -72,11 +72,6 @@ def in_order(accounts: Iterable[Account]) -> list[Account]:
     return sorted(accounts, key=_trust)
 
 
-def rank_of(kind: str) -> int:
-    """How far a kind of source is trusted; the lower, the more."""
-    return _RANKS.get(kind, len(_RANKS))
-
-
 def _looking(accounts: Sequence[Account]) -> Sequence[Account]:
     """Those that saw the thing: a value that a person set is no sight of it."""
     return [each for each in accounts if each.row.key.source != BY_HAND] or accounts
@@ -87,7 +82,7 @@ def _trust(account: Account) -> tuple[object, ...]:
 
 
 def _rank(account: Account) -> int:
-    return rank_of(account.row.key.source.kind)
+    return _RANKS.get(account.row.key.source.kind, len(_RANKS))
 
 
 def _attributes(

@@ -20,7 +20,7 @@ from cmdb.store.port import StoredSection
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 """Confirmed then: never said whole."""
-NOTHING = (b"null", b"")
+_NOTHING = (b"null", b"")
 _WITHDRAWN = "not in the full report"
 OVERLAID = (*SCALARS, SectionKind.HEAD)
 """Sections that are one object of values, told whole or in part."""
@@ -125,13 +125,13 @@ def merge(
         return Merged(new, late=False, changed=True)
     if current.digest == new.digest:
         return Merged(new, late=at < current.confirmed_at, changed=False)
-    overtaken = _weight(at, new) < _weight(current.confirmed_at, current)
+    overtaken = (at, weight(new)) < (current.confirmed_at, weight(current))
     return Merged(new, late=overtaken, changed=True)
 
 
-def _weight(at: datetime, section: StoredSection) -> tuple[datetime, bool, bytes]:
+def weight(section: StoredSection) -> bytes:
     """Of two lists said at one time the one that says something counts, then the greater."""
-    return at, section.body not in NOTHING, section.digest
+    return bytes([section.body not in _NOTHING]) + section.digest
 
 
 def _merge_whole(

@@ -16,12 +16,12 @@ from cmdb.store.port import Ledger, LinkRow, RecordId, RecordRow, StoredSection
 from reconcile.account import Account, Claim, read
 from reconcile.sections import (
     NEVER,
-    NOTHING,
     OVERLAID,
     Values,
     encode,
     read_values,
     stored,
+    weight,
     write_values,
 )
 
@@ -120,16 +120,11 @@ def section_before(
     words = [*([current] if current else []), *ledger.past(record, kind)]
     if kind in OVERLAID:
         return _gathered(words, until)
-    last = _last_before([(at, _weight(word)) for word in words for at in _said(word)], until)
+    last = _last_before([(at, weight(word)) for word in words for at in _said(word)], until)
     if last is None:
         return None
-    word = next(word for word in words if _weight(word) == last.mark)
+    word = next(word for word in words if weight(word) == last.mark)
     return replace(word, observed_at=last.at, confirmed_at=last.until)
-
-
-def _weight(word: StoredSection) -> bytes:
-    """Of two lists said at one time the one that says something counts, then the greater."""
-    return bytes([word.body not in NOTHING]) + word.digest
 
 
 @dataclass(frozen=True, slots=True)

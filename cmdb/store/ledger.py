@@ -208,14 +208,11 @@ class Ledger(Protocol):
         """
         ...
 
-    def difference(
-        self, before: bytes, after: bytes
-    ) -> tuple[tuple[Installed, ...], tuple[Installed, ...]]:
-        """What came and what went between two packed sets of programs, by name."""
-        ...
-
     def came_and_went(self, before: bytes, after: bytes) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The same as numbers, which the change feed tells by name (`releases` in a detail)."""
+        """Releases that came and that went between two packed sets of programs.
+
+        By number: the change feed tells them by name (`releases` in a detail).
+        """
         ...
 
     def unpack(self, packed: bytes) -> tuple[tuple[Installed, int], ...]:

@@ -33,7 +33,7 @@ from cmdb.store.sqlite.bodies import Bodies
 from cmdb.store.sqlite.connection import translated
 from cmdb.store.sqlite.identifiers import Identifiers
 from cmdb.store.sqlite.names import Names
-from cmdb.store.sqlite.programs import ProgramIndex, describe, described_days
+from cmdb.store.sqlite.programs import ProgramIndex, described_days
 from cmdb.store.sqlite.records import Records
 from cmdb.store.sqlite.runs import Runs
 from cmdb.store.sqlite.sections import Sections, Shared
@@ -294,14 +294,6 @@ class SqliteLedger:
         """See the port."""
         delta = packed.difference_of(before, after)
         return tuple(delta.come.tolist()), tuple(delta.gone.tolist())
-
-    def difference(
-        self, before: bytes, after: bytes
-    ) -> tuple[tuple[Installed, ...], tuple[Installed, ...]]:
-        """See the port."""
-        delta = packed.difference_of(before, after)
-        with translated(self._path):
-            return describe(self._db, delta.come.tolist()), describe(self._db, delta.gone.tolist())
 
     def unpack(self, body: bytes) -> tuple[tuple[Installed, int], ...]:
         """See the port."""
