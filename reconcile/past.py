@@ -2,7 +2,7 @@
 
 The functions that project the present are asked again, with the words and links of the moment.
 What they cannot know, the change feed corrects: when a word was merely repeated is kept for the
-last time only, and with it when a thing had been silent.
+last time only, and to within 36 hours when its source had been silent.
 """
 
 from __future__ import annotations

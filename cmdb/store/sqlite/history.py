@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cmdb.model.observation import Decision, SectionKind, Source
 from cmdb.store.history import Marks, Moment, RecordThen
-from cmdb.store.sqlite import carriers, codec, feed, moments, parted
+from cmdb.store.sqlite import carriers, codec, feed, moments, parted, silences
 from cmdb.store.sqlite.bodies import Bodies
 from cmdb.store.sqlite.bonds import Bond, Bonds
 from cmdb.store.sqlite.connection import translated
@@ -22,7 +22,7 @@ from cmdb.store.sqlite.programs import describe
 from cmdb.store.sqlite.records import Records
 from cmdb.store.sqlite.runs import decision_row, run_row
 from cmdb.store.sqlite.sections import KINDS
-from cmdb.store.sqlite.stretches import LINK, link_row
+from cmdb.store.sqlite.stretches import LINK, in_time, link_row
 from cmdb.store.sqlite.talkers import Talkers
 from cmdb.store.sqlite.transaction import Transaction
 from cmdb.store.sqlite.words import FOREVER, Limits, Word, Words, limits_of
@@ -116,12 +116,17 @@ class SqliteHistory:
                 return None
             words = self._of(record)
             known = self._chosen(words, row.full_at, limits)
+            silent = self._silences(record, limits)
             bodies = {
-                SectionKind(kind): moments.stored(word, words.body(word), limits)
+                SectionKind(kind): moments.stored(word, words.body(word), limits, silent)
                 for kind, word in sorted(known.items())
                 if kind != _PROGRAMS
             }
-        return moments.then(row, bodies, known.values(), limits)
+        return moments.then(row, bodies, known.values(), limits, silent)
+
+    def _silences(self, record: int, limits: Limits) -> moments.Silences:
+        since = silences.at(self._db, record, limits.limit, limits.tx)
+        return moments.Silences(since, silences.known_from(self._db))
 
     def _chosen(self, words: Words, full_at: datetime | None, limits: Limits) -> dict[int, Word]:
         """Of each section the word that counts; what a later whole report did not say is none."""
@@ -149,7 +154,10 @@ class SqliteHistory:
         with translated(self._path):
             words = self._of(record)
             word = words.before(kind.value, codec.to_micros(until), limits)
-            return None if word is None else moments.stored(word, words.body(word), limits)
+            if word is None:
+                return None
+            silent = self._silences(record, limits)
+            return moments.stored(word, words.body(word), limits, silent)
 
     def programs(self, record: RecordId, moment: Moment) -> tuple[int, ...]:
         """See the port."""
@@ -214,7 +222,7 @@ class SqliteHistory:
             values = {"record": record, "tx": limits.tx, "limit": moments.until(limits)}
             with translated(self._path):
                 rows = self._db.execute(f"{LINK} WHERE record=:record AND {_KNOWN}", values)
-                links = sorted(map(link_row, rows), key=lambda link: link.since)
+                links = sorted(map(link_row, rows), key=in_time)
             if links:
                 found[record] = tuple(moments.begun(link, moment) for link in links)
         return found

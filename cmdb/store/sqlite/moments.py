@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from cmdb.model.observation import SectionKind
 from cmdb.store.history import Moment, RecordThen
 from cmdb.store.sqlite import codec
+from cmdb.store.sqlite.silences import LONG_MICROS
 from cmdb.store.sqlite.words import FOREVER, Limits, Word
 from cmdb.store.values import LinkRow, RecordRow, StoredSection
+
+
+@dataclass(frozen=True, slots=True)
+class Silences:
+    """What is known of whether a record was heard at a moment."""
+
+    since: int | None
+    """It was silent since then."""
+    known_from: int
 
 
 def then(
@@ -17,17 +27,23 @@ def then(
     bodies: Mapping[SectionKind, StoredSection],
     words: Collection[Word],
     limits: Limits,
+    silences: Silences,
 ) -> RecordThen:
-    """The record, heard last when any of its words was said last by then."""
+    """The record, heard last when it fell silent, or when any of its words was said last."""
     if codec.to_micros(row.seen_at) <= limits.limit:
         return RecordThen(row, bodies, row.seen_at)
-    spanned = any(word.confirmed > limits.limit for word in words)
-    seen = max((word.said(limits.limit) for word in words), default=codec.to_micros(row.first_at))
     full = row.full_at
     if full is not None and codec.to_micros(full) > limits.limit:
         full = None
+    spanned = any(word.confirmed > limits.limit for word in words)
+    seen = max((word.said(limits.limit) for word in words), default=codec.to_micros(row.first_at))
     # What was believed is corrected by the feed, as long as the asset is there.
     held = limits.limit if spanned and limits.as_of is not None else seen
+    if silences.since is not None:
+        seen = held = silences.since
+    elif limits.limit >= silences.known_from:
+        seen = max(seen, limits.limit - LONG_MICROS)
+        held = max(seen, held)
     then_row = replace(row, seen_at=codec.from_micros(held), full_at=full)
     return RecordThen(then_row, bodies, codec.from_micros(seen))
 
@@ -45,9 +61,13 @@ def begun(link: LinkRow, moment: Moment) -> LinkRow:
     return replace(link, until=None, last=None)
 
 
-def stored(word: Word, body: bytes, limits: Limits) -> StoredSection:
-    """A word as the ledger gives it; it was confirmed then, if it was before and after."""
-    confirmed = min(word.confirmed, limits.limit)
+def stored(word: Word, body: bytes, limits: Limits, silences: Silences) -> StoredSection:
+    """A word as the ledger gives it; it was confirmed then, if it was before and after.
+
+    Not where nothing at all was heard of its record.
+    """
+    latest = limits.limit if silences.since is None else silences.since
+    confirmed = min(word.confirmed, latest)
     return StoredSection(
         body, word.digest, codec.from_micros(word.at), codec.from_micros(confirmed)
     )

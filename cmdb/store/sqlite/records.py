@@ -16,6 +16,7 @@ from cmdb.model.observation import RecordKey, SectionKind, Source
 from cmdb.store.port import RecordId, RecordRow
 from cmdb.store.sqlite import codec
 from cmdb.store.sqlite.names import Names
+from cmdb.store.sqlite.silences import Silences
 from cmdb.store.sqlite.transaction import Transaction
 
 _RECORD = """SELECT r.id, s.kind, s.instance, c.name, r.native_key, r.first_at, n.at, n.full_at
@@ -42,6 +43,7 @@ class Records:
         self._db = connection
         self._tx = tx
         self._names = names
+        self._silences = Silences(connection, tx)
         self._seen: dict[int, Seen] = {}
         """Of the transaction that is under way; all that it read or altered."""
         self._altered: set[int] = set()
@@ -61,6 +63,7 @@ class Records:
         if before is None:
             return self._make(key, observed_at, at if full else None)
         seen = self.seen(before.id)
+        self._silences.heard(before.id, at, codec.to_micros(before.first_at), seen.at)
         seen.at = max(seen.at, at)
         if full:
             seen.full_at = at if seen.full_at is None else max(seen.full_at, at)
@@ -128,6 +131,7 @@ class Records:
         """Takes it out."""
         self._seen.pop(record, None)
         self._altered.discard(record)
+        self._silences.erase(record)
         self._db.execute("DELETE FROM seen WHERE record=?", (record,))
         self._db.execute("DELETE FROM record WHERE id=?", (record,))
 

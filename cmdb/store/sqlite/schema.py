@@ -168,6 +168,14 @@ CREATE TABLE parted (place INTEGER NOT NULL, owner INTEGER NOT NULL,
 """Step 6: who used a socket at an address, and does not any more."""
 
 
+_SILENCES = """
+CREATE TABLE silence (record INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL,
+  ended_tx INTEGER, PRIMARY KEY (record, since, until)) WITHOUT ROWID;
+INSERT INTO meta (key, value) SELECT 'silences_from', max(at) FROM seen HAVING count(*) > 0;
+"""
+"""Step 8: when records were not heard; before this nobody noted it."""
+
+
 def _step_7(db: sqlite3.Connection) -> None:
     from cmdb.store.sqlite.upgrade_4 import sockets_anew
 
@@ -182,6 +190,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _CONTESTED,
     _PARTED,
     _step_7,
+    _SILENCES,
 )
 
 COLUMNS = (

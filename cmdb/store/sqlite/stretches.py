@@ -40,7 +40,7 @@ class Stretches:
         found: dict[RecordId, list[LinkRow]] = {}
         for link in self._of(records, ""):
             found.setdefault(link.record, []).append(link)
-        return {record: tuple(sorted(links, key=_in_time)) for record, links in found.items()}
+        return {record: tuple(sorted(links, key=in_time)) for record, links in found.items()}
 
     def _of(self, records: Iterable[RecordId], which: str) -> Iterator[LinkRow]:
         for chunk in _chunks(sorted(set(records))):
@@ -102,7 +102,8 @@ class Stretches:
         self._db.execute("DELETE FROM link WHERE record=?", (record,))
 
 
-def _in_time(link: LinkRow) -> tuple[datetime, bool, datetime]:
+def in_time(link: LinkRow) -> tuple[datetime, bool, datetime]:
+    """Order of the stretches of one record."""
     return link.since, link.until is None, link.until or link.since
 
 
