@@ -13,10 +13,10 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 
-from cmdb.model.observation import Json, RecordKey, RunEvent
+from cmdb.model.observation import Json, RecordKey
 from cmdb.store.port import AssetId, Inside, LinkRow, Record, RecordId, RecordRow
 from reconcile import changes, keys, timeline
 from reconcile.account import Account
@@ -39,7 +39,6 @@ from reconcile.witness import Witness
 _MOST_REFERRING = 10_000
 _MOST_SCANS = 512
 """Scan records that one value or address touches."""
-_LONGEST_RUN = timedelta(days=30)
 _ROUNDS = 8
 """Depth to which a new asset may be needed by those that point at it."""
 
@@ -127,15 +126,9 @@ class Components:
         for links in self._ledger.stretches(records).values():
             self._dirty.update(link.asset for link in links)
 
-    def touch_unseen(self, run: RunEvent) -> None:
-        """A run ended: things that its source used to see, and nobody saw since it began."""
-        before = self._ledger.complete_runs(run.source, run.scope, run.at - _LONGEST_RUN)
-        began = min((row.began_at for row in before if row.run == run.run), default=run.at)
-        records = self._ledger.records_of(run.source, run.scope)
-        linked = {
-            link.asset for links in self._ledger.stretches(records).values() for link in links
-        }
-        self._dirty |= self._view.unseen(linked, began)
+    def touch_all(self, assets: Iterable[AssetId]) -> None:
+        """These may be projected otherwise."""
+        self._dirty.update(assets)
 
     def touch_asset(self, asset: AssetId) -> None:
         """An asset may be projected otherwise."""

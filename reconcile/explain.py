@@ -21,6 +21,7 @@ from reconcile.instants import to_micros
 from reconcile.rules.identity import identity_rules
 from reconcile.rules.model import DEFAULT, Rules
 from reconcile.rules.write import time, tolerance
+from reconcile.shrunken import unheeded
 from reconcile.things import Things
 from reconcile.uncounted import Uncounted, uncounted
 from reconcile.voices import Voices
@@ -146,7 +147,7 @@ def explain(record: Record, ref: str, attribute: str | None, at: datetime) -> Ex
         row.cls,
         life.state,
         life.since,
-        life.why,
+        life.why or "; ".join(unheeded(record.ledger, accounts)),
         _state_rule(holding.rules, row.cls, accounts),
         tuple(_identity(holding.rules, row.cls)),
         shown,

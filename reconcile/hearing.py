@@ -26,6 +26,7 @@ from cmdb.model.observation import (
 from cmdb.model.programs import content_of
 from cmdb.store.port import Ledger, RecordId, RecordRow, StoredSection
 from reconcile.sections import OVERLAID, Merged, encode, merge, withdrawn
+from reconcile.shrunken import Shrunken
 
 _MOST_BASES = 32
 """Earlier lists of programs that are tried as what a change is the difference from."""
@@ -45,6 +46,8 @@ class _Word:
 class Heard:
     """What a group of statements touched so far."""
 
+    shrunken: Shrunken
+
     changed: dict[RecordId, set[SectionKind]] = field(default_factory=dict)
     """Records that say something else now, and in which sections."""
     late: set[RecordId] = field(default_factory=set)
@@ -58,7 +61,7 @@ class Heard:
     related: set[RecordId] = field(default_factory=set)
     """Records that told of the same relations again."""
     runs: list[RunEvent] = field(default_factory=list)
-    """Complete runs that ended."""
+    """Complete runs that ended, or of which it was learned when they began."""
     decisions: list[Decision] = field(default_factory=list)
     programs: dict[RecordId, tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=dict)
 
@@ -73,6 +76,7 @@ class Hearing:
         """Notes what is said; the group learns whether that is anything new. Gives the record."""
         at = min(observation.observed_at, observation.received_at)
         before = self._ledger.heard(observation.key, at, full=observation.full)
+        group.shrunken.heard(before, at)
         record, known = before.id, self._ledger.kinds(before.id)
         overtaken = before.full_at is not None and at < before.full_at
         changed = set(SectionKind) if not known or at < before.first_at else set()

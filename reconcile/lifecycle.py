@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from cmdb.model.observation import RecordKey
+from cmdb.model.observation import RecordKey, Source
 from cmdb.store.port import RunRow
 from reconcile.account import Account, normal_address
 from reconcile.rules.model import SILENCE
@@ -57,7 +57,7 @@ class Lapse:
 
 def life(accounts: Sequence[Account], runs: Runs, now: datetime, lapse: Lapse) -> Life:
     """The state of a thing of which these accounts tell."""
-    looking = [account for account in accounts if account.row.key.source.kind in _LOOKS]
+    looking = [account for account in accounts if looks(account.row.key.source)]
     votes = [_vote(account, runs, now, lapse.silence) for account in looking or accounts]
     gone = [vote.gone_at for vote in votes if vote.gone_at is not None]
     if not votes or len(gone) < len(votes):
@@ -70,6 +70,11 @@ def life(accounts: Sequence[Account], runs: Runs, now: datetime, lapse: Lapse) -
     if now >= since + lapse.retire_after:
         return Life(RETIRED, since, None, f"{why}; missing for {told(lapse.retire_after)}")
     return Life(MISSING, since, since + lapse.retire_after, why)
+
+
+def looks(source: Source) -> bool:
+    """Whether a source looks at things, and does not only tell of them."""
+    return source.kind in _LOOKS
 
 
 def retired(
@@ -85,7 +90,7 @@ def retired(
     if not words:
         return None
     at, why = max(words)
-    looking = (account for account in accounts if account.row.key.source.kind in _LOOKS)
+    looking = (account for account in accounts if looks(account.row.key.source))
     if any(account.said_at > at for account in looking):
         return None
     return Life(RETIRED, at, None, why)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NoReturn, TypeVar
 
 from cmdb.model.observation import (
@@ -22,12 +22,13 @@ from cmdb.model.observation import (
     Statement,
 )
 from cmdb.store.port import Record, RecordId
-from reconcile import asking, changes
+from reconcile import asking, changes, unseen
 from reconcile.components import Components, Move
 from reconcile.decisions import Holding, concern_rules, concerned
 from reconcile.glance import Glance, little
 from reconcile.hearing import Heard, Hearing
 from reconcile.rules import carry_out
+from reconcile.shrunken import Shrunken
 from reconcile.witness import Witness
 
 T = TypeVar("T")
@@ -113,7 +114,8 @@ class Pipeline:
         return seen[0]
 
     def _work(self, statements: Iterable[Statement], at: datetime) -> Applied:
-        group, count, witness = Heard(), 0, Witness(self._ledger)
+        group, count = Heard(Shrunken(self._ledger)), 0
+        witness = Witness(self._ledger)
         for statement in statements:
             self._take(statement, group, witness)
             count += 1
@@ -157,11 +159,23 @@ class Pipeline:
             witness.hear(self._hearing.take(statement, group), statement)
         elif isinstance(statement, RunEvent):
             self._ledger.add_run(statement)
-            if statement.state == "complete":
+            if self._completes(statement):
                 group.runs.append(statement)
+                group.shrunken.run(statement)
         elif isinstance(statement, Decision):
             self._ledger.add_decision(statement)
             group.decisions.append(statement)
+
+    def _completes(self, event: RunEvent) -> bool:
+        """Whether a run is complete now; its beginning may be told after its end."""
+        if event.state is not None:
+            return event.state == "complete"
+        place = (event.source, event.scope)
+        since = event.at - timedelta(microseconds=1)
+        newest = self._ledger.newest_runs().get(place)
+        if newest is None or newest < event.at:
+            return False
+        return any(run.run == event.run for run in self._ledger.complete_runs(*place, since))
 
     def _settle(self, group: Heard, witness: Witness, at: datetime, count: int) -> Applied:
         """Identity and projection of whatever the group touched."""
@@ -173,8 +187,10 @@ class Pipeline:
         few = little(group.changed)
         components.touch(group.changed.keys() - few.keys())
         components.touch_past(group.late)
+        for place, until in group.shrunken.settle():
+            components.touch_all(unseen.since_then(self._ledger, *place, until))
         for run in group.runs:
-            components.touch_unseen(run)
+            components.touch_all(unseen.by_run(self._record, run))
         self._glance(group, few, components)
         return Applied(count, components.finish(), components.moves, frozenset(group.unfit))
 

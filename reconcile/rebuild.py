@@ -16,6 +16,7 @@ from cmdb.model.observation import Json
 from cmdb.store.port import AssetId, AssetRow, Record, RecordId
 from reconcile.components import Components, Move
 from reconcile.decisions import decided
+from reconcile.shrunken import Shrunken
 from reconcile.witness import Witness
 
 REBUILT = "rebuilt"
@@ -52,6 +53,8 @@ def rebuild(record: Record, step: Step, at: datetime, sequence: int | None = Non
         sequence: Place in the journal up to which everything is then applied.
     """
     with record.transaction(at):
+        if step.stage == RECORDS and step.first == 1:
+            weigh_runs(record)
         components = components_of(record, at)
         if step.stage == ASSETS:
             _note(record, project(record, components, step), "values")
@@ -61,6 +64,13 @@ def rebuild(record: Record, step: Step, at: datetime, sequence: int | None = Non
             _note(record, assets, "links")
         if sequence is not None:
             record.ledger.set_applied(sequence)
+
+
+def weigh_runs(record: Record) -> None:
+    """Weighs anew which runs count; all assets are to be projected after that."""
+    shrunken = Shrunken(record.ledger)
+    shrunken.anew()
+    shrunken.settle()
 
 
 def components_of(record: Record, at: datetime) -> Components:

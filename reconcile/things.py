@@ -16,6 +16,7 @@ from reconcile.decisions import Decided, decided
 from reconcile.instants import to_micros
 from reconcile.lifecycle import Lapse, Life, life, retired
 from reconcile.links import stands
+from reconcile.shrunken import counting
 from reconcile.stretches import Identified, Stretch
 
 Believed = Mapping[RecordId, Sequence[LinkRow]]
@@ -48,16 +49,32 @@ class Things:
             before: What was believed of its records.
         """
         claimed = self._claims(things, before)
-        taken = {asset for found in claimed for asset in found}
+        taken = {asset for found in claimed for _, asset in found}
         result = Assets([])
         for thing, found in zip(things, claimed, strict=True):
-            asset = found[0] if found else self._new(thing, taken)
+            asset = self._asset(thing, found, taken)
             taken.add(asset)
             result.kept.append(asset)
-            result.joined.extend((gone, asset) for gone in found[1:])
+            result.joined.extend((gone, asset) for _, gone in found if gone != asset)
         return result
 
-    def _claims(self, things: Sequence[Identified], before: Believed) -> list[list[AssetId]]:
+    def _asset(
+        self, thing: Identified, claims: Sequence[tuple[RecordId, AssetId]], taken: set[AssetId]
+    ) -> AssetId:
+        """Of several the one with the oldest record: it is the one that a split gives back.
+
+        Also where that record is back from a join that left the asset without any.
+        """
+        if not claims:
+            return self._new(thing, taken)
+        record, asset = claims[0]
+        oldest = min(stretch.record for stretch in thing.stretches)
+        former = self._former(thing, taken) if oldest < record else None
+        return asset if former is None else former
+
+    def _claims(
+        self, things: Sequence[Identified], before: Believed
+    ) -> list[list[tuple[RecordId, AssetId]]]:
         places: dict[RecordId, list[tuple[Stretch, int]]] = {}
         for number, thing in enumerate(things):
             for stretch in thing.stretches:
@@ -73,8 +90,7 @@ class Things:
             if oldest is not None and oldest.record in places:
                 place = _holding(places[oldest.record], to_micros(oldest.since))
                 claimed[place].append((oldest.record, oldest.since, asset))
-        # Of several the one with the oldest record stays: it is the one that a split gives back.
-        return [[asset for *_, asset in sorted(found)] for found in claimed]
+        return [[(record, asset) for record, _, asset in sorted(found)] for found in claimed]
 
     def _new(self, thing: Identified, taken: set[AssetId]) -> AssetId:
         """A fresh asset, or the one under which scans knew it so far."""
@@ -122,7 +138,7 @@ class Things:
     def _complete_runs(self, key: RecordKey, after: datetime) -> tuple[RunRow, ...]:
         place = (key.source, key.scope, after)
         if place not in self._runs:
-            self._runs[place] = self._ledger.complete_runs(key.source, key.scope, after)
+            self._runs[place] = counting(self._ledger, key.source, key.scope, after)
         return self._runs[place]
 
 

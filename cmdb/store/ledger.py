@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from cmdb.model.observation import (
 )
 from cmdb.store.values import (
     AssetId,
+    Hearings,
     Identifier,
     Installed,
     LinkRow,
@@ -171,6 +172,14 @@ class Ledger(Protocol):
 
     def complete_runs(self, source: Source, scope: str, after: datetime) -> tuple[RunRow, ...]:
         """Complete runs that began after a time, oldest first."""
+        ...
+
+    def newest_runs(self) -> Mapping[tuple[Source, str], datetime]:
+        """Of each source and scope with complete runs when the last of them ended."""
+        ...
+
+    def hearings(self, source: Source, scope: str) -> Hearings:
+        """When the records of one source in one scope were heard."""
         ...
 
     def decisions(self) -> tuple[tuple[int, Decision], ...]:

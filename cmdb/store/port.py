@@ -33,6 +33,7 @@ from cmdb.store.values import (
     Change,
     Edge,
     Headline,
+    Hearings,
     HoldersPage,
     Identifier,
     Inside,
@@ -62,6 +63,7 @@ __all__ = (
     "Clock",
     "Edge",
     "Headline",
+    "Hearings",
     "HoldersPage",
     "Identifier",
     "Inside",
@@ -134,8 +136,8 @@ class View(Protocol):
         """Those of these that are not present, or contested: to be heard of again matters."""
         ...
 
-    def unseen(self, assets: Iterable[AssetId], since: datetime) -> set[AssetId]:
-        """Those of these that are present and were not seen since a time."""
+    def present(self, assets: Iterable[AssetId]) -> set[AssetId]:
+        """Those of these that are present."""
         ...
 
     def part(self, asset: AssetId, local: str) -> AssetId | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NewType
@@ -83,6 +83,16 @@ class RunRow:
     ended_at: datetime
     covers_all: bool
     prefixes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hearings:
+    """When the records of a source in a scope were heard; instants are microseconds since 1970."""
+
+    records: Sequence[tuple[str, int, int]]
+    """Native key, first and last time."""
+    silences: Sequence[tuple[str, int, int]]
+    """Native key, begin and end of each time of over 36 hours between two hearings."""
 
 
 @dataclass(frozen=True, slots=True)

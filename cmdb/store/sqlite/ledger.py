@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from cmdb.model.observation import (
 )
 from cmdb.store.port import (
     AssetId,
+    Hearings,
     Identifier,
     Installed,
     LinkRow,
@@ -246,6 +247,16 @@ class SqliteLedger:
         """See the port."""
         with translated(self._path):
             return self._runs.complete(source, scope, after)
+
+    def newest_runs(self) -> Mapping[tuple[Source, str], datetime]:
+        """See the port."""
+        with translated(self._path):
+            return self._runs.newest()
+
+    def hearings(self, source: Source, scope: str) -> Hearings:
+        """See the port."""
+        with translated(self._path):
+            return self._records.hearings(source, scope)
 
     def add_decision(self, decision: Decision) -> None:
         """See the port."""

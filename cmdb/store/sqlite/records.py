@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cmdb.model.observation import RecordKey, SectionKind, Source
-from cmdb.store.port import RecordId, RecordRow
+from cmdb.store.port import Hearings, RecordId, RecordRow
 from cmdb.store.sqlite import codec
 from cmdb.store.sqlite.names import Names
 from cmdb.store.sqlite.silences import Silences
@@ -22,6 +22,18 @@ from cmdb.store.sqlite.transaction import Transaction
 _RECORD = """SELECT r.id, s.kind, s.instance, c.name, r.native_key, r.first_at, n.at, n.full_at
   FROM record r JOIN source s ON s.id = r.source JOIN scope c ON c.id = r.scope
   JOIN seen n ON n.record = r.id """
+_OF = (
+    "r.source=(SELECT id FROM source WHERE kind=? AND instance=?)"
+    " AND r.scope=(SELECT id FROM scope WHERE name=?)"
+)
+_HEARD = (
+    "SELECT r.native_key, r.first_at, n.at FROM record r JOIN seen n ON n.record = r.id"
+    f" WHERE {_OF}"
+)
+_SILENT = (
+    "SELECT r.native_key, q.since, q.until FROM record r JOIN silence q ON q.record = r.id"
+    f" WHERE {_OF} AND q.ended_tx IS NULL"
+)
 _MASK = struct.Struct("<H")
 _OTHER = struct.Struct("<Bq")
 
@@ -126,6 +138,15 @@ class Records:
             ],
         )
         self.forget()
+
+    def hearings(self, source: Source, scope: str) -> Hearings:
+        """When the records of a source in a scope were heard."""
+        if self._altered:
+            self.flush()
+        place = (source.kind, source.instance, scope)
+        return Hearings(
+            self._db.execute(_HEARD, place).fetchall(), self._db.execute(_SILENT, place).fetchall()
+        )
 
     def erase(self, record: int) -> None:
         """Takes it out."""

@@ -211,9 +211,7 @@ def contest(db: sqlite3.Connection, asset: AssetId, *, contested: bool) -> None:
         db.execute("DELETE FROM contested WHERE asset=?", (asset,))
 
 
-def among(
-    db: sqlite3.Connection, assets: Iterable[AssetId], condition: str, values: tuple[int, ...]
-) -> set[AssetId]:
+def among(db: sqlite3.Connection, assets: Iterable[AssetId], condition: str) -> set[AssetId]:
     """Those of these assets whose rows meet a condition."""
     wanted = sorted(set(assets))
     found: set[AssetId] = set()
@@ -221,5 +219,5 @@ def among(
         chunk = wanted[start : start + _CHUNK]
         marks = ",".join("?" * len(chunk))
         sql = f"SELECT id FROM asset WHERE {condition} AND id IN ({marks})"
-        found.update(AssetId(row[0]) for row in db.execute(sql, (*values, *chunk)))
+        found.update(AssetId(row[0]) for row in db.execute(sql, chunk))
     return found

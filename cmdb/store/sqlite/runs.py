@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from datetime import datetime
 
 from cmdb.model.observation import FORMER_ACTS, Decision, Json, RecordKey, RunEvent, Source
@@ -13,6 +14,11 @@ from cmdb.store.sqlite.names import Names
 from cmdb.store.sqlite.transaction import Transaction
 
 _FORMERLY = {now: before for before, now in FORMER_ACTS.items()}
+_NEWEST = (
+    "SELECT s.kind, s.instance, c.name, n.at FROM (SELECT source, scope, max(at) AS at FROM run"
+    " WHERE event='end' AND state='complete' GROUP BY source, scope) n"
+    " JOIN source s ON s.id=n.source JOIN scope c ON c.id=n.scope"
+)
 
 
 class Runs:
@@ -23,10 +29,12 @@ class Runs:
         self._names = names
         self._tx = tx
         self._decisions: tuple[int, tuple[tuple[int, Decision], ...]] = (0, ())
+        self._newest: tuple[int, dict[tuple[Source, str], datetime]] | None = None
 
     def forget(self) -> None:
         """Forgets what was read."""
         self._decisions = (0, ())
+        self._newest = None
 
     def add(self, event: RunEvent) -> None:
         """Keeps the start or the end of a run; told again it is the same."""
@@ -48,6 +56,17 @@ class Runs:
             " run=?1 AND source=?2 AND scope=?3 AND event=?4 AND state IS ?5 AND at=?7)",
             (*row, self._tx.id),
         )
+        self._newest = None
+
+    def newest(self) -> Mapping[tuple[Source, str], datetime]:
+        """Of each source and scope with complete runs when the last of them ended."""
+        # Asked for in every transaction; another connection may have written since.
+        version = self._db.execute("PRAGMA data_version").fetchone()[0]
+        if self._newest is None or self._newest[0] != version:
+            rows = self._db.execute(_NEWEST)
+            found = {(Source(k, i), scope): codec.from_micros(at) for k, i, scope, at in rows}
+            self._newest = version, found
+        return self._newest[1]
 
     def complete(self, source: Source, scope: str, after: datetime) -> tuple[RunRow, ...]:
         """Complete runs of a source over a scope that began after a time, oldest first."""

@@ -142,13 +142,12 @@ class SqliteView:
         """See the port."""
         condition = "(state<>'present' OR id IN (SELECT asset FROM contested))"
         with translated(self._path):
-            return rows.among(self._db, assets, condition, ())
+            return rows.among(self._db, assets, condition)
 
-    def unseen(self, assets: Iterable[AssetId], since: datetime) -> set[AssetId]:
+    def present(self, assets: Iterable[AssetId]) -> set[AssetId]:
         """See the port."""
         with translated(self._path):
-            at = codec.to_micros(since)
-            return rows.among(self._db, assets, "state='present' AND last_seen<?", (at,))
+            return rows.among(self._db, assets, "state='present'")
 
     def part(self, asset: AssetId, local: str) -> AssetId | None:
         """See the port."""
