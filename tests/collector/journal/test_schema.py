@@ -81,7 +81,7 @@ def test_it_is_brought_up_to_date_and_holds_the_same(home: Home) -> None:
         assert (again.duplicate, again.last, again.note) == (True, 1, b"note-1")
         observer = desk.registry.get(OBSERVER)
         assert observer is not None
-        assert (observer.hostname, observer.scope, observer.kinds) == ("host-1", "site", {"agent"})
+        assert (observer.hostname, observer.scope) == ("host-1", "site")
         assert [(token.note, token.uses) for token in desk.list_tokens()] == [("first", 1), ("", 0)]
         assert [job.wanted.observer_id for job in desk.list_jobs()] == [OBSERVER]
         assert desk.settings(OBSERVER).report_every == timedelta(hours=2)
