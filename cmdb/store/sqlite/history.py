@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from cmdb.store.sqlite.programs import describe
 from cmdb.store.sqlite.records import Records
 from cmdb.store.sqlite.runs import decision_row, run_row
 from cmdb.store.sqlite.sections import KINDS
+from cmdb.store.sqlite.spoken import Spoken
 from cmdb.store.sqlite.stretches import LINK, in_time, link_row
 from cmdb.store.sqlite.talkers import Talkers
 from cmdb.store.sqlite.transaction import Transaction
@@ -73,6 +74,7 @@ class SqliteHistory:
         self._words: tuple[int, Words] | None = None
         """Of the record that was read last: it is asked about several times in a row."""
         self._holders = Holders(connection)
+        self._spoken = Spoken(connection)
         self._talkers = Talkers(connection)
         self._bonds = Bonds(connection, Bodies(connection))
         self._others: tuple[Moment, Mapping[RecordId, frozenset[int]]] | None = None
@@ -165,6 +167,16 @@ class SqliteHistory:
             words = self._of(record)
             word = words.chosen(_PROGRAMS, limits_of(moment))
             return () if word is None else words.releases(word)
+
+    def programs_on(self, links: Sequence[LinkRow], moment: Moment) -> tuple[int, ...]:
+        """See the port."""
+        with translated(self._path):
+            return tuple(self._spoken.of(links, limits_of(moment)).tolist())
+
+    def parted(self, moment: Moment) -> tuple[AssetId, ...]:
+        """See the port."""
+        with translated(self._path):
+            return tuple(map(AssetId, self._spoken.parted(limits_of(moment))))
 
     def holders(self, title: int, moment: Moment) -> Mapping[RecordId, tuple[str, ...]]:
         """See the port."""
