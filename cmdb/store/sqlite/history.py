@@ -86,28 +86,8 @@ class SqliteHistory:
         tx = FOREVER
         if known_at is not None:
             with translated(self._path):
-                tx = self._last("tx", codec.to_micros(known_at))
+                tx = feed.last_by(self._db, "tx", codec.to_micros(known_at))
         return Moment(as_of, known_at, tx)
-
-    def _last(self, table: str, at: int) -> int:
-        """The last row of a table whose times ascend with its numbers, by a time; 0 for none."""
-        # Two questions: asked for both at once SQLite reads the whole table.
-        bounds = self._db.execute(
-            f"SELECT (SELECT min(id) FROM {table}), (SELECT max(id) FROM {table})"
-        ).fetchone()
-        low, high = bounds[0] or 0, bounds[1] or 0
-        found = 0
-        while low <= high and high:
-            middle = (low + high) // 2
-            row = self._db.execute(
-                f"SELECT id, at FROM {table} WHERE id <= ? ORDER BY id DESC LIMIT 1", (middle,)
-            ).fetchone()
-            if row is None or row[1] <= at:
-                found = row[0] if row else found
-                low = middle + 1
-            else:
-                high = row[0] - 1
-        return int(found)
 
     def record(self, record: RecordId, moment: Moment) -> RecordThen | None:
         """See the port."""
@@ -363,13 +343,13 @@ class SqliteHistory:
     def newest_change(self, at: datetime) -> int:
         """See the port."""
         with translated(self._path):
-            return self._last("change", codec.to_micros(at))
+            return feed.last_by(self._db, "change", codec.to_micros(at))
 
     def feed(self, after: datetime, until: datetime) -> Iterator[Change]:
         """See the port."""
         with translated(self._path):
-            first = self._last("change", codec.to_micros(after))
-            last = self._last("change", codec.to_micros(until))
+            first = feed.last_by(self._db, "change", codec.to_micros(after))
+            last = feed.last_by(self._db, "change", codec.to_micros(until))
             sql = feed.SELECT + "WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
             while rows := self._db.execute(sql, (first, last, _FEED_PAGE)).fetchall():
                 yield from feed.read(self._db, rows)
