@@ -18,7 +18,7 @@ from cmdb.web.problem import Problem, Refused
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cmdb.query.models import AttributeView
+    from cmdb.query.models import AttributeView, Standing
 
 OpenPast = Callable[[Record, str, str, datetime], AbstractContextManager[Reading]]
 """The record as of a moment: what was so then, by what was known then, and what now is."""
@@ -110,11 +110,16 @@ class Present:
     record: Record
     clock: datetime
     of: Callable[[Record, AssetId, datetime], Sequence[AttributeView]]
+    why: Callable[[Record, AssetId, datetime], Standing | None]
     note: PastNote | None = None
 
     def claims(self, asset: AssetId) -> Sequence[AttributeView]:
         """Winning claims of an asset."""
         return self.of(self.record, asset, self.clock)
+
+    def standing(self, asset: AssetId) -> Standing | None:
+        """Why an asset is not present."""
+        return self.why(self.record, asset, self.clock)
 
     def told(self, answer: _Answer) -> _Answer:
         """The answer as it is."""

@@ -130,12 +130,22 @@ def _head(page: dict[str, Any]) -> None:
     asset = page["asset"]
     typer.secho(f"{show.clean(asset['name'])}  {asset['asset']}", bold=True)
     show.facts((
-        ("class", asset["cls"]), ("state", asset["state"]), ("scope", asset["scope"]),
+        ("class", asset["cls"]), ("state", asset["state"]), ("because", _standing(page)),
+        ("scope", asset["scope"]),
         ("demo", "yes: part of the sample estate" if asset["demo"] else None),
         ("sources", asset["source_kinds"]), ("first seen", asset["first_seen"]),
         ("last seen", f"{asset['last_seen']} ({show.age(asset['last_seen'], page['as_of'])} ago)"),
         ("aliases", page["aliases"]),
     ))  # fmt: skip
+
+
+def _standing(page: dict[str, Any]) -> str | None:
+    """Why it is missing or retired, and since when."""
+    told = page["standing"]
+    if not told:
+        return None
+    since = f", since {told['since']}" if told["since"] else ""
+    return f"{told['why']}{since}"
 
 
 def _relations(page: dict[str, Any]) -> None:
