@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cmdb.query.identity import how_linked
 from collector.cli import show
 from collector.cli.options import AsJson, AsOf, KnownAt, estate
 
@@ -251,15 +252,22 @@ def _link(number: int, link: dict[str, Any]) -> None:
     name = show.clean("/".join(link[part] for part in parts))
     until = f" until {link['until']}" if link["until"] else ""
     question = ", a question" if link["state"] == "twin" else ""
-    typer.echo(f"{number}  {name}: by {link['rule']}, since {link['since']}{until}{question}")
+    how = f"{how_linked(link['rule'])}, since {link['since']}"
+    typer.echo(f"{number}  {name}: {how}{until}{question}")
     for word in ("joined_by", "ignored"):
         for reason in link["evidence"].get(word, ()):
             other = "/".join(reason["record"])
             why = f" ({reason['why']})" if reason.get("why") else ""
-            verb = "shares" if word == "joined_by" else "not joined, though it shares"
-            typer.echo(show.clean(f"  {verb} {reason['key']} {reason['value']} with {other}{why}"))
+            typer.echo(show.clean(f"  {_shared(word, reason)} with {other}{why}"))
     for each in link["uncounted"]:
         typer.echo(show.clean(f"  did not count: {each['key']} {each['value']}: {each['why']}"))
+
+
+def _shared(word: str, reason: dict[str, Any]) -> str:
+    if reason["key"] == "person":
+        return f"by {reason['value']}"
+    verb = "shares" if word == "joined_by" else "not joined, though it shares"
+    return " ".join(filter(None, (verb, reason["key"], reason["value"])))
 
 
 def history(

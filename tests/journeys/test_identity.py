@@ -57,7 +57,7 @@ def test_join_split_exclude_and_undo(estate: Estate) -> None:
         for link in estate.json("explain", one)["links"]
     ]
     place = records.index("agent/a1/hq/a1") + 1
-    assert f"{place}  agent/a1/hq/a1: by person" in estate.ok("explain", one)
+    assert f"{place}  agent/a1/hq/a1: joined by a person" in estate.ok("explain", one)
     parted = estate.json("split", one, place)
     assert parted["effects"] == [f"2 records left {one} (pc-1) for {two} (pc-2)"]
     for number in (parted["number"], joined["number"]):

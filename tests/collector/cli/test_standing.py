@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -66,3 +67,31 @@ def test_an_answer_for_programs_says_why_and_since_when(home: Home) -> None:
     assert told["standing"] == {"since": reasons["state_since"], "why": reasons["state_why"]}
     early = json.loads(shown(home, "pc-1", "--json", "--as-of", "2026-01-01T01:00:00Z"))
     assert early["standing"] is None
+
+
+def explained(home: Home, *words: str) -> str:
+    done = CliRunner().invoke(app, ["--home", str(home.path), "explain", *words])
+    assert done.exit_code == 0
+    return done.output
+
+
+def test_evidence_reads_as_sentences(home: Home) -> None:
+    eth = {"name": "eth0", "mac": "00:50:56:aa:00:01", "kind": "ethernet"}
+    machine: dict[str, Any] = {
+        "attributes": {"name": "pc-3", "system_serial": "SER00003"},
+        "interfaces": [eth],
+    }
+    lines = [
+        observation("agent", "k3", 2000, **machine),
+        observation("scan", "10.0.0.3", 2001, interfaces=[eth | {"addresses": ["10.0.0.3/24"]}]),
+        observation("agent", "k3", 2100, attributes={"name": "pc-4", "system_serial": "SER00004"}),
+    ]
+    with closing(LocalEstate(home)) as estate:
+        text = "\n".join(map(json.dumps, lines))
+        done = estate.call("import.observations", {"text": text, "replay": True})
+        estate.call("import.wait", {"sequence": done["sequence"]})
+    told = explained(home, "pc-3")
+    assert "scan/one/site/10.0.0.3: seen by its mac 005056aa0001, since" in told
+    assert "not joined, though it shares native key k3 with agent/one/site/k3 (" in told
+    assert "by seen by" not in told
+    assert "  with" not in told
