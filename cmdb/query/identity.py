@@ -189,7 +189,9 @@ class StopList:
 
     limit: int
     learned: bool
-    """Whether the limit was derived from this estate; else it is the usual one."""
+    """Whether the limit was derived from this estate."""
+    origin: str
+    """Where the limit comes from: default, a decision, or a line of the rules in force."""
     values: tuple[StopValue, ...]
 
 
