@@ -39,6 +39,7 @@ from licenses import web as licence_pages
 from reconcile import web as identity_pages
 from reconcile.explain import attributes
 from reconcile.rules import web as rules_page
+from reconcile.standing import standing
 
 if TYPE_CHECKING:
     from collector.enrolment.registry import Observer
@@ -192,6 +193,7 @@ def serve(
             reading=process.reading,
             clock=utc_now,
             claims=attributes,
+            standing=standing,
             reasons=api_claims.reasons,
             past=open_past,
             sources=process.sources,

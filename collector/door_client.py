@@ -31,6 +31,7 @@ _ERRORS: dict[str, type[Exception]] = {
         errors.NotKnown,
         errors.AuthorityBroken,
         port.JournalError,
+        port.JournalForeign,
         port.JournalFull,
         port.JournalUnavailable,
         NotPlain,

@@ -12,8 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from collector import jobs
-from collector.enrolment import registry, tokens
+from collector.enrolment import tokens
 from collector.enrolment.errors import RequestRefused
 from collector.enrolment.registry import Observer, Registry
 from collector.enrolment.tokens import Grants, Token
@@ -26,11 +25,6 @@ from collector.plain import decode, encode
 
 if TYPE_CHECKING:
     from collector.enrolment.authority import Authority
-
-SETTINGS_SCHEMA = """
-CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT
-"""
-SCHEMAS = (sqlite.SCHEMA, tokens.SCHEMA, registry.SCHEMA, jobs.SCHEMA, SETTINGS_SCHEMA)
 
 Clock = Callable[[], datetime]
 
@@ -95,7 +89,7 @@ class IntakeDesk:
         """
         self.home = home
         self.clock = clock
-        self._file = JournalFile(home.journal_path, SCHEMAS)
+        self._file = JournalFile(home.journal_path)
         self.journal = sqlite.SqliteJournal(self._file)
         self.registry = Registry(self._file, lambda: self.authority)
         self.queue = JobQueue(self._file)

@@ -18,8 +18,6 @@ from collector.enrolment.tokens import checked_prefixes
 from collector.journal.file import Connection, JournalFile
 from collector.plain import decode, encode
 
-SCHEMA = "CREATE TABLE IF NOT EXISTS job (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT"
-
 LEASE = timedelta(minutes=15)
 """A job that one took and of which nothing was heard for so long is offered again."""
 

@@ -15,7 +15,7 @@ from collector.operation import Context
 from reconcile.explain import attributes
 
 if TYPE_CHECKING:
-    from cmdb.query.models import AttributeView
+    from cmdb.query.models import AttributeView, Standing
     from reconcile.past_record import PastRecord
 
 _Answer = TypeVar("_Answer")
@@ -51,6 +51,14 @@ class Then:
         from reconcile.past_answers import attributes_then
 
         return attributes_then(self.past, asset)
+
+    def standing(self, asset: AssetId) -> Standing | None:
+        """Why an asset is not present."""
+        from reconcile.standing import standing, standing_then
+
+        if self.past is None:
+            return standing(self.record, asset, self.clock)
+        return standing_then(self.past, asset)
 
     def told(self, answer: _Answer) -> _Answer:
         """The answer, saying of which moment it is."""

@@ -50,6 +50,7 @@ def _class(declared: CIClass) -> Iterator[str]:
 
 def _attribute(attribute: Attribute) -> str:
     unit = f", in {attribute.unit}s" if attribute.unit else ""
+    unit += f", {attribute.span}" if attribute.span else ""
     trust = ", ".join(rank.kind for rank in attribute.authority.ranks)
     return f"| `{attribute.name}` | {attribute.type.value}{unit} | {attribute.summary} | {trust} |"
 

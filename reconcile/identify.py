@@ -252,11 +252,12 @@ class _Work:
 
     def _continue(self, one: Grain, two: Grain) -> None:
         why = self._objections.replaced(self._of(one), self._of(two))
+        known = ("native key", one.key.native_key)
         if why:
-            self._of(one).note(one, Reason("native key", "", two.key, counted=False, why=why))
-            self._of(two).note(two, Reason("native key", "", one.key, counted=False, why=why))
+            self._of(one).note(one, Reason(*known, two.key, counted=False, why=why))
+            self._of(two).note(two, Reason(*known, one.key, counted=False, why=why))
         else:
-            self._merge(one, two, "native key", one.key.native_key)
+            self._merge(one, two, *known)
 
     def _join_by_labels(self) -> None:
         """Two weak keys that agree: an asset number and a name, a software MAC and an address."""

@@ -194,7 +194,7 @@ class Past:
         targets: Sequence[tuple[str, AssetId]] = (),
     ) -> Projection:
         """The asset, of which these accounts tell, as it was."""
-        life, rules = self._life(accounts), self._decided.rules
+        life, rules = self.life(accounts), self._decided.rules
         made = project(accounts, targets, life, self.clock, rules)
         return self._corrected(asset, accounts, made)
 
@@ -230,7 +230,8 @@ class Past:
             before = page[-1].sequence if len(page) == _PAGE else None
         return PRESENT
 
-    def _life(self, accounts: Sequence[Account]) -> Life:
+    def life(self, accounts: Sequence[Account]) -> Life:
+        """The state of which these accounts tell."""
         things = Things(cast("Record", _Reading(self.ledger, self.record)), self._decided)
         return things.life(accounts, self.clock)
 
@@ -242,9 +243,7 @@ class Past:
             for account in accounts
             for then in [known[account.row.id]]
         ]
-        return (
-            made.state == PRESENT and late != list(accounts) and self._life(late).state != PRESENT
-        )
+        return made.state == PRESENT and late != list(accounts) and self.life(late).state != PRESENT
 
     def _told(self, asset: AssetId) -> _Told | None:
         """The asset as it is, with all undone that the feed tells since; None if that is cut."""

@@ -24,7 +24,6 @@ from cmdb.store.port import (
     Page,
     Projection,
     Record,
-    RecordId,
     Related,
     RelationRow,
     Search,
@@ -35,6 +34,7 @@ from reconcile import keys
 from reconcile.account import Account
 from reconcile.past import Past
 from reconcile.past_pointing import once_pointing
+from reconcile.past_programs import PastPrograms
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -72,7 +72,7 @@ class PastView:
         self._now = past.record.view
         self._stack = stack
         self._laid: tuple[int, Scratch] | None = None
-        self._speakers: Mapping[RecordId, AssetId] | None = None
+        self._programs = PastPrograms(past)
         self.more_relations = 0
         """How many assets point at the one that was found and were not read."""
 
@@ -133,18 +133,11 @@ class PastView:
 
     def installed(self, asset: AssetId) -> tuple[Installed, ...]:
         """See the port."""
-        return self._history.describe(self._releases(asset))
-
-    def _releases(self, asset: AssetId) -> set[int]:
-        releases: set[int] = set()
-        for link in self._past.ledger.linked(asset):
-            if link.until is None:
-                releases.update(self._history.programs(link.record, self._past.moment))
-        return releases
+        return self._history.describe(self._programs.on(asset))
 
     def installed_count(self, asset: AssetId) -> int:
         """See the port."""
-        return len(self._releases(asset))
+        return len(self._programs.on(asset))
 
     def changes(self, asset: AssetId | None, limit: int, before: int | None) -> tuple[Change, ...]:
         """See the port."""
@@ -175,14 +168,7 @@ class PastView:
 
     def holders_of(self, title: int) -> dict[AssetId, tuple[str, ...]]:
         """See the port."""
-        if self._speakers is None:
-            self._speakers = self._history.speakers(self._past.moment)
-        found: dict[AssetId, set[str]] = {}
-        for record, versions in self._history.holders(title, self._past.moment).items():
-            asset = self._speakers.get(record)
-            if asset is not None:
-                found.setdefault(asset, set()).update(versions)
-        return {asset: tuple(sorted(held)) for asset, held in sorted(found.items())}
+        return self._programs.holders_of(title)
 
     def former_names(self) -> dict[str, str]:
         """Of ids that were given for this answer alone what they stand for: ci-12#tcp/443."""

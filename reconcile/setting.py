@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import cast
 
 from cmdb.model.classes import CLASS_BY_NAME
 from cmdb.model.declare import Attribute, ValueType
@@ -122,12 +123,43 @@ def value_of(attribute: Attribute, text: str) -> Json:
     if len(text) > _LONGEST:
         raise DecisionRefused(f"{attribute.name} is longer than {_LONGEST} characters")
     try:
-        return _READERS[attribute.type](text)
+        value = _READERS[attribute.type](text)
     except ValueError as error:
-        unit = f" in {attribute.unit}" if attribute.unit else ""
-        raise DecisionRefused(
-            f"{attribute.name} is a {attribute.type.value}{unit}; {text!r} is none"
-        ) from error
+        raise DecisionRefused(_none(attribute, text)) from error
+    if not fits(attribute, value):
+        raise DecisionRefused(_none(attribute, text))
+    return value
+
+
+def fits(attribute: Attribute, value: Json) -> bool:
+    """Whether a number is one that the attribute can have; True for what is no number."""
+    if attribute.span is None or value is None:
+        return True
+    if isinstance(value, str):
+        try:
+            value = _READERS[attribute.type](value.strip())
+        except ValueError:
+            return False
+    whole = attribute.type is not ValueType.WHOLE or value == int(cast("float", value))
+    return not isinstance(value, bool) and whole and attribute.span.holds(cast("float", value))
+
+
+def refuse_unfit(values: Mapping[str, Json]) -> None:
+    """Refuses what a person says of attributes where no class can have it.
+
+    Raises:
+        DecisionRefused: A number is none of its attribute.
+    """
+    for name, value in values.items():
+        declared = _NUMBERS.get(name, ())
+        if declared and not any(fits(attribute, value) for attribute in declared):
+            raise DecisionRefused(_none(declared[0], value))
+
+
+def _none(attribute: Attribute, value: Json) -> str:
+    unit = f" in {attribute.unit}" if attribute.unit else ""
+    span = f" {attribute.span}" if attribute.span else ""
+    return f"{attribute.name} is a {attribute.type.value}{unit}{span}; {value!r} is none"
 
 
 def _declared(declared: Mapping[str, Attribute], cls: str, name: str) -> Attribute:
@@ -199,4 +231,9 @@ _READERS: Mapping[ValueType, Callable[[str], Json]] = {
     ValueType.REAL: _real,
     ValueType.TRUTH: _truth,
     ValueType.INSTANT: _instant,
+}
+_ATTRIBUTES = tuple(a for cls in CLASS_BY_NAME.values() for a in cls.attributes)
+_NUMBERS: Mapping[str, tuple[Attribute, ...]] = {
+    name: tuple(dict.fromkeys(a for a in _ATTRIBUTES if a.name == name and a.span is not None))
+    for name in {a.name for a in _ATTRIBUTES}
 }

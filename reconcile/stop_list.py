@@ -40,9 +40,13 @@ def stop_list(record: Record) -> StopList:
     every = record.ledger.decisions()
     holding = decided(every)
     values = [*_crowded(record.ledger, holding), *_said(record.ledger, standing(every))]
-    learned = any(decision.act == "crowded" for _, decision in standing(every))
+    numbers = [number for number, decision in standing(every) if decision.act == "crowded"]
+    origin = holding.rules.origin("stop_list", "limit")
+    if numbers:
+        origin = f"decision {numbers[-1]}"
     ordered = sorted(values, key=lambda value: (-value.records, value.key, value.value))
-    return StopList(holding.crowded, learned, tuple(ordered[:_MOST_SHOWN]))
+    shown = tuple(ordered[:_MOST_SHOWN])
+    return StopList(holding.crowded, bool(numbers), origin, shown)
 
 
 def distrust(record: Record, key: str, value: str, word: Word) -> Decision:

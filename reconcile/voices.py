@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from cmdb.model.observation import Json, SectionKind, Source
+from cmdb.model.observation import Json, SectionKind
 from cmdb.store.port import Ledger, LinkRow, RecordId, RecordRow, StoredSection
+from cmdb.store.speaking import speaking
 from reconcile.account import Account, Claim, read
 from reconcile.sections import (
     NEVER,
@@ -44,25 +45,6 @@ class Voices:
         if place not in self._accounts:
             self._accounts[place] = account_of(self._ledger, row, link)
         return self._accounts[place]
-
-
-def speaking(links: Sequence[LinkRow], rows: dict[RecordId, RecordRow]) -> list[LinkRow]:
-    """The links whose words count, in a stable order."""
-    current = [link for link in links if link.until is None]
-    sources = {rows[link.record].key.source for link in current}
-    ended: dict[Source, LinkRow] = {}
-    for link in links:
-        source = rows[link.record].key.source
-        if link.until is None or source in sources:
-            continue
-        known = ended.get(source)
-        if known is None or _end(link, rows) > _end(known, rows):
-            ended[source] = link
-    return sorted([*current, *ended.values()], key=lambda link: rows[link.record].key)
-
-
-def _end(link: LinkRow, rows: dict[RecordId, RecordRow]) -> tuple[object, ...]:
-    return link.last, rows[link.record].key, link.since
 
 
 def account_of(ledger: Ledger, row: RecordRow, link: LinkRow) -> Account:

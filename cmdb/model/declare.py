@@ -29,6 +29,9 @@ class ValueType(Enum):
     INSTANT = "instant"
 
 
+NUMBERS = frozenset({ValueType.WHOLE, ValueType.REAL})
+
+
 @dataclass(frozen=True)
 class Rank:
     """A kind of source, or a single source, in an order of authority."""
@@ -104,6 +107,22 @@ class Authority:
 
 
 @dataclass(frozen=True)
+class Span:
+    """Which numbers a value can be, the ends included, in the attribute's unit."""
+
+    least: float
+    most: float
+
+    def holds(self, number: float) -> bool:
+        """Whether it lies in it."""
+        return self.least <= number <= self.most
+
+    def __str__(self) -> str:
+        """As people write it."""
+        return f"from {self.least} to {self.most}"
+
+
+@dataclass(frozen=True)
 class Attribute:
     """One attribute of a class."""
 
@@ -118,6 +137,14 @@ class Attribute:
     """Whether full-text search finds its words."""
     column: bool = False
     """Whether lists can sort by it: the embedded store keeps it in a column of its own."""
+    span: Span | None = None
+    """Which numbers a person may give; every number has one. Of what sources measure none is
+    refused: it is their word."""
+
+    def __post_init__(self) -> None:
+        """Refuses a number without bounds, and bounds of what is none."""
+        if (self.type in NUMBERS) is not (self.span is not None):
+            raise DeclarationError(f"{self.name} is a {self.type.value}: numbers have a span")
 
 
 class KeyForm(Enum):

@@ -25,6 +25,7 @@ from cmdb.query.models import (
     ProgramView,
     RecordView,
     SectionView,
+    Standing,
 )
 from cmdb.query.relations import SHOWN_MOST, relations_of
 from cmdb.store.port import (
@@ -44,6 +45,9 @@ from cmdb.store.port import (
 Claims = Callable[[AssetId], Sequence[AttributeView]]
 """The attributes of an asset, with the claim that won each."""
 
+Standings = Callable[[AssetId], Standing | None]
+"""Why an asset is not present."""
+
 LIMIT_MOST = 500
 _LISTED = (
     SectionKind.INTERFACES,
@@ -55,6 +59,7 @@ _LISTED = (
 )
 _ROWS_MOST = 1000
 _HISTORY_HEAD = 20
+_PRESENT = "present"
 
 
 def asset_name(asset: AssetId) -> str:
@@ -69,7 +74,12 @@ def list_assets(view: View, search: Search) -> AssetList:
 
 
 def asset_page(
-    record: Record, ref: str, claims: Claims, at: datetime, relations_most: int | None = SHOWN_MOST
+    record: Record,
+    ref: str,
+    claims: Claims,
+    at: datetime,
+    relations_most: int | None = SHOWN_MOST,
+    standing: Standings = lambda _: None,
 ) -> AssetPage:
     """One asset, by id (ci-12), name or fully qualified name; `at` is the record's clock.
 
@@ -96,6 +106,7 @@ def asset_page(
         sections=_sections(record, links, rows),
         programs_total=record.view.installed_count(row.id),
         history=_history(record.view, row.id, None, _HISTORY_HEAD),
+        standing=None if row.state == _PRESENT else standing(row.id),
     )
 
 

@@ -9,6 +9,9 @@ from datetime import datetime
 from cmdb.model.observation import Json, RecordKey
 from cmdb.store.port import AssetId
 
+_IN_WORDS: Mapping[str, str] = {"native key": "native key", "person": "a person"}
+"""Reasons that are no names of keys; another rule of several words is a sentence."""
+
 
 @dataclass(frozen=True, slots=True)
 class RecordRef:
@@ -32,6 +35,18 @@ def ref_of(key: RecordKey) -> RecordRef:
 def asset_ref(asset: AssetId) -> str:
     """The id as people see it: ci-12."""
     return f"ci-{asset}"
+
+
+def how_linked(rule: str) -> str:
+    """The rule by which a record is about an asset, as people read it."""
+    way, _, what = rule.partition(" by ")
+    if way == "seen":
+        its = "the" if what.startswith("same ") else "its"
+        return rule if what == "nobody else" else f"seen by {its} {what}"
+    keys = rule.split("+")
+    if len(keys) == 1 and " " in rule and rule not in _IN_WORDS:
+        return rule
+    return f"joined by {' and '.join(_IN_WORDS.get(key, key) for key in keys)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +189,9 @@ class StopList:
 
     limit: int
     learned: bool
-    """Whether the limit was derived from this estate; else it is the usual one."""
+    """Whether the limit was derived from this estate."""
+    origin: str
+    """Where the limit comes from: default, a decision, or a line of the rules in force."""
     values: tuple[StopValue, ...]
 
 

@@ -171,6 +171,15 @@ class ProgramList:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """Why an asset is missing or retired."""
+
+    since: datetime | None
+    """Since when it is missing, or retired by a person."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class AssetPage:
     """All that is known about one asset, but for its programs and older history."""
 
@@ -188,5 +197,7 @@ class AssetPage:
     sections: tuple[SectionView, ...]
     programs_total: int
     history: History
+    standing: Standing | None = None
+    """Why it is not present; None: it is, or nothing more is known of then."""
     past: PastNote | None = None
     """Of which moment this is; None: it is so now."""

@@ -12,7 +12,7 @@ from cmdb.store.history import Marks, Moment
 from cmdb.store.port import AssetId, Record
 
 if TYPE_CHECKING:
-    from cmdb.query.models import AttributeView
+    from cmdb.query.models import AttributeView, Standing
 
 _Answer = TypeVar("_Answer")
 
@@ -55,6 +55,10 @@ class Reading(Protocol):
 
     def claims(self, asset: AssetId) -> Sequence[AttributeView]:
         """Winning claims of an asset."""
+        ...
+
+    def standing(self, asset: AssetId) -> Standing | None:
+        """Why an asset is not present."""
         ...
 
     def told(self, answer: _Answer) -> _Answer:

@@ -7,7 +7,7 @@ but for Compaction, which takes out what is older than people want to keep.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -91,6 +91,19 @@ class History(Protocol):
 
     def programs(self, record: RecordId, moment: Moment) -> tuple[int, ...]:
         """Ids of the releases that it said are installed, ascending."""
+        ...
+
+    def programs_on(self, links: Sequence[LinkRow], moment: Moment) -> tuple[int, ...]:
+        """Ids of the releases that those who spoke for an asset told of, ascending.
+
+        Args:
+            links: All stretches about it, as of the moment.
+            moment: The moment.
+        """
+        ...
+
+    def parted(self, moment: Moment) -> tuple[AssetId, ...]:
+        """Assets of which some record told for a part of its time; of others `holders` tells."""
         ...
 
     def holders(self, title: int, moment: Moment) -> Mapping[RecordId, tuple[str, ...]]:

@@ -77,7 +77,9 @@ class OneAsset:
         who = self._shell.enter(request)
         services = self._shell.services
         with self._shell.reading(request) as seen:
-            own = ask.asset_page(seen.record, ref, seen.reading.claims, seen.at)
+            own = ask.asset_page(
+                seen.record, ref, seen.reading.claims, seen.at, standing=seen.reading.standing
+            )
             page = seen.told(own)
             installed = ask.programs(seen.record, own.asset.asset)
             row = seen.record.view.find(own.asset.asset)

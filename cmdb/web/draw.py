@@ -23,6 +23,7 @@ from cmdb.model.declare import Attribute
 from cmdb.model.observation import Json
 from cmdb.people.roles import ROLE_BY_NAME
 from cmdb.query.encode import to_json
+from cmdb.query.identity import how_linked
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _PAIR = 2
@@ -75,6 +76,7 @@ def environment(folders: Iterable[Path], assets_version: str) -> Environment:
             "lasting": lambda passed: age_text(passed, "").replace("now", "a moment"),
             "data": data,
             "exact": exact,
+            "how_linked": how_linked,
             "written": to_json,
             "instants": instants,
             "state_label": state_label,

@@ -21,7 +21,7 @@ from starlette.staticfiles import StaticFiles
 
 from cmdb.people import VIEWER, Directory, Identity
 from cmdb.query.assets import AttributeView
-from cmdb.query.models import ClaimView
+from cmdb.query.models import ClaimView, Standing
 from cmdb.query.observers import ObserverView
 from cmdb.query.overview import SourceView
 from cmdb.store.desk import Desk
@@ -98,6 +98,8 @@ class Services:
     """The record for one request; what it says does not change before the block ends."""
     clock: Clock
     claims: Callable[[Record, AssetId, datetime], Sequence[AttributeView]] = _no_claims
+    standing: Callable[[Record, AssetId, datetime], Standing | None] = lambda *_: None
+    """Why an asset is not present."""
     reasons: Callable[[Record, AssetId, str, datetime], Sequence[ClaimView]] | None = None
     """Every claim about one attribute, the winner first."""
     past: OpenPast | None = None
@@ -162,7 +164,7 @@ class Shell:
         """
         services = self.services
         with services.reading() as record:
-            present = Present(record, services.at(record), services.claims)
+            present = Present(record, services.at(record), services.claims, services.standing)
             when = When(*asked_of(request.query_params), back=_now(request))
             with seen(present, services.past, when) as found:
                 yield found

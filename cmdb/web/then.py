@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode
 
@@ -18,7 +18,7 @@ from cmdb.web.problem import Problem, Refused
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cmdb.query.models import AttributeView
+    from cmdb.query.models import AttributeView, Standing
 
 OpenPast = Callable[[Record, str, str, datetime], AbstractContextManager[Reading]]
 """The record as of a moment: what was so then, by what was known then, and what now is."""
@@ -70,11 +70,22 @@ def time_field(text: str, at: datetime | None) -> Field:
     """A form's field for a time that was written so and means that."""
     if at is None:
         return Field("date", "")
-    if len(text) == len("2026-03-01") or not text[:4].isdigit():
+    if _is_day(text):
         return Field("date", f"{at:%Y-%m-%d}")
-    # The field knows whole seconds: the one in which it happened is over then.
-    whole = at if not at.microsecond else at.replace(microsecond=0) + timedelta(seconds=1)
+    # The field knows whole seconds: the one in which it happened is over then. A distance from now
+    # names none, and must not become a time to come.
+    whole = at.replace(microsecond=0)
+    if whole < at and text[:4].isdigit():
+        whole += timedelta(seconds=1)
     return Field("datetime-local", f"{whole.astimezone(UTC):%Y-%m-%dT%H:%M:%S}")
+
+
+def _is_day(text: str) -> bool:
+    """Whether a time was written as a day, of which all counts."""
+    try:
+        return bool(date.fromisoformat(text.strip()))
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +121,16 @@ class Present:
     record: Record
     clock: datetime
     of: Callable[[Record, AssetId, datetime], Sequence[AttributeView]]
+    why: Callable[[Record, AssetId, datetime], Standing | None]
     note: PastNote | None = None
 
     def claims(self, asset: AssetId) -> Sequence[AttributeView]:
         """Winning claims of an asset."""
         return self.of(self.record, asset, self.clock)
+
+    def standing(self, asset: AssetId) -> Standing | None:
+        """Why an asset is not present."""
+        return self.why(self.record, asset, self.clock)
 
     def told(self, answer: _Answer) -> _Answer:
         """The answer as it is."""

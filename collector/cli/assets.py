@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cmdb.query.identity import how_linked
 from collector.cli import show
 from collector.cli.options import AsJson, AsOf, KnownAt, estate
 
@@ -130,12 +131,22 @@ def _head(page: dict[str, Any]) -> None:
     asset = page["asset"]
     typer.secho(f"{show.clean(asset['name'])}  {asset['asset']}", bold=True)
     show.facts((
-        ("class", asset["cls"]), ("state", asset["state"]), ("scope", asset["scope"]),
+        ("class", asset["cls"]), ("state", asset["state"]), ("because", _standing(page)),
+        ("scope", asset["scope"]),
         ("demo", "yes: part of the sample estate" if asset["demo"] else None),
         ("sources", asset["source_kinds"]), ("first seen", asset["first_seen"]),
         ("last seen", f"{asset['last_seen']} ({show.age(asset['last_seen'], page['as_of'])} ago)"),
         ("aliases", page["aliases"]),
     ))  # fmt: skip
+
+
+def _standing(page: dict[str, Any]) -> str | None:
+    """Why it is missing or retired, and since when."""
+    told = page["standing"]
+    if not told:
+        return None
+    since = f", since {told['since']}" if told["since"] else ""
+    return f"{told['why']}{since}"
 
 
 def _relations(page: dict[str, Any]) -> None:
@@ -241,15 +252,22 @@ def _link(number: int, link: dict[str, Any]) -> None:
     name = show.clean("/".join(link[part] for part in parts))
     until = f" until {link['until']}" if link["until"] else ""
     question = ", a question" if link["state"] == "twin" else ""
-    typer.echo(f"{number}  {name}: by {link['rule']}, since {link['since']}{until}{question}")
+    how = f"{how_linked(link['rule'])}, since {link['since']}"
+    typer.echo(f"{number}  {name}: {how}{until}{question}")
     for word in ("joined_by", "ignored"):
         for reason in link["evidence"].get(word, ()):
             other = "/".join(reason["record"])
             why = f" ({reason['why']})" if reason.get("why") else ""
-            verb = "shares" if word == "joined_by" else "not joined, though it shares"
-            typer.echo(show.clean(f"  {verb} {reason['key']} {reason['value']} with {other}{why}"))
+            typer.echo(show.clean(f"  {_shared(word, reason)} with {other}{why}"))
     for each in link["uncounted"]:
         typer.echo(show.clean(f"  did not count: {each['key']} {each['value']}: {each['why']}"))
+
+
+def _shared(word: str, reason: dict[str, Any]) -> str:
+    if reason["key"] == "person":
+        return f"by {reason['value']}"
+    verb = "shares" if word == "joined_by" else "not joined, though it shares"
+    return " ".join(filter(None, (verb, reason["key"], reason["value"])))
 
 
 def history(

@@ -81,7 +81,11 @@ def list_values(context: typer.Context, as_json: AsJson = False) -> None:
             for row in found["values"]
         ),
     )
-    how = "learned from this estate" if found["learned"] else "the usual; 'stop-list learn' asks"
+    how = found["origin"]
+    if found["learned"]:
+        how = f"learned from this estate, {how}"
+    elif how == "default":
+        how = "the usual; 'stop-list learn' asks"
     typer.echo(f"a value on more than {found['limit']} records identifies nobody ({how})")
 
 

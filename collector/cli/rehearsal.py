@@ -6,6 +6,7 @@ from typing import Any
 
 import typer
 
+from cmdb.query.identity import how_linked
 from collector.cli import show
 
 _MOST_VALUES = 12
@@ -36,7 +37,7 @@ def print_rehearsal(found: dict[str, Any]) -> None:
     if found["links"]:
         show.heading("Records")
         show.table(
-            ("record", "about", "would be about", "by", "evidence"), map(_link, found["links"])
+            ("record", "about", "would be about", "how", "evidence"), map(_link, found["links"])
         )
     if not found["assets"] and not found["links"]:
         typer.echo("nothing would change")
@@ -75,5 +76,6 @@ def _link(row: dict[str, Any]) -> tuple[object, ...]:
     state = " (a question)" if row["state"] == "twin" else ""
     return (
         record_name(row["record"]), row["before"] or "nothing",
-        f"{', '.join(row['after']) or 'nothing'}{state}", row["rule"], list(dict.fromkeys(told)),
+        f"{', '.join(row['after']) or 'nothing'}{state}", how_linked(row["rule"]),
+        list(dict.fromkeys(told)),
     )  # fmt: skip

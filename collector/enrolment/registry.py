@@ -21,12 +21,6 @@ from collector.plain import decode, encode
 if TYPE_CHECKING:
     from collector.enrolment.authority import Authority, Issued
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS observer (
-  id TEXT PRIMARY KEY, token_id TEXT NOT NULL, key_sha256 BLOB NOT NULL, body TEXT NOT NULL)
-  STRICT
-"""
-
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _TEXT_LIMIT = 255
 _SEALING_KEY_BYTES = 32

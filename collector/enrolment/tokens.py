@@ -17,11 +17,6 @@ from collector.enrolment.errors import NotKnown, RequestRefused, TokenRefused
 from collector.journal.file import Connection
 from collector.plain import decode, encode
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS token (
-  id TEXT PRIMARY KEY, secret_sha256 BLOB NOT NULL UNIQUE, body TEXT NOT NULL) STRICT
-"""
-
 PREFIX = "stk1."
 KINDS = frozenset({"agent", "scan", "snmp", "import", "cloud", "demo"})
 """Kinds that a token may grant; `manual` is for people, who come in by another door."""

@@ -1,6 +1,6 @@
 """The file journal.db: one writer thread that gathers the work of many into one flush to disk.
 
-Knows transactions and SQLite's errors, and no table: those who own tables bring their schema.
+Knows transactions and SQLite's errors, and no table's meaning; the tables are in schema.py.
 """
 
 import queue
@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from collector.journal import schema
 from collector.journal.port import JournalError, JournalFull, JournalUnavailable
 
 T = TypeVar("T")
@@ -31,14 +32,15 @@ class JournalFile:
     def __init__(
         self,
         path: Path,
-        schemas: Sequence[str],
+        migrations: Sequence[str] = schema.MIGRATIONS,
         *,
         gather: timedelta = timedelta(milliseconds=2),
     ) -> None:
-        """Open or create the file and bring in the schemas (`CREATE ... IF NOT EXISTS`).
+        """Open or create the file and bring its schema up to date.
 
         Raises:
-            JournalUnavailable: the file cannot be opened or is not a journal.
+            JournalForeign: it is another program's, or that of a newer version.
+            JournalUnavailable: it cannot be opened.
         """
         self.path = path
         self._gather_s = gather.total_seconds()
@@ -46,7 +48,7 @@ class JournalFile:
         self._closing = threading.Lock()
         self._closed = False
         with translated(path):
-            self._connection = _open(path, schemas)
+            self._connection = _open(path, migrations)
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
         self._thread.start()
 
@@ -167,10 +169,23 @@ def translated(path: Path) -> Iterator[None]:
         raise JournalUnavailable(f"{path}: {error} ({name or type(error).__name__})") from error
 
 
-def _open(path: Path, schemas: Sequence[str]) -> sqlite3.Connection:
+def _open(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, cached_statements=256, timeout=10
     )
+    try:
+        # First: a file that is refused stays as it is.
+        schema.check(connection, path, len(migrations))
+        _prepare(connection)
+        schema.bring_up_to_date(connection, path, migrations)
+    except BaseException:
+        connection.close()
+        raise
+    path.chmod(0o600)
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
     # Page size and vacuum mode count only before the first table is made.
     for pragma in (
         f"page_size={_PAGE_BYTES}",
@@ -183,10 +198,3 @@ def _open(path: Path, schemas: Sequence[str]) -> sqlite3.Connection:
         "wal_autocheckpoint=4000",
     ):
         connection.execute(f"PRAGMA {pragma}").fetchall()
-    connection.execute("BEGIN IMMEDIATE")
-    for schema in schemas:
-        for statement in filter(str.strip, schema.split(";")):
-            connection.execute(statement)
-    connection.execute("COMMIT")
-    path.chmod(0o600)
-    return connection

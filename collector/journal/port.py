@@ -29,9 +29,14 @@ class JournalError(Exception):
     """The journal could not do what was asked; nothing of it was kept.
 
     JournalError
+    ├── JournalForeign      another program's file, or a newer version's: use that, or another home
     ├── JournalFull         the disk has no room: free some, then try again
     └── JournalUnavailable  the journal is closed, damaged or cannot be read: see the message
     """
+
+
+class JournalForeign(JournalError):
+    """The file is no journal, or its schema is newer than this version knows."""
 
 
 class JournalFull(JournalError):

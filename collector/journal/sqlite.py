@@ -9,22 +9,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from collector.journal import schema
 from collector.journal.file import JournalFile, translated
 from collector.journal.port import Appended, Batch, Entry, Numbered, Sections
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS entry (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, origin TEXT NOT NULL, form TEXT NOT NULL,
-  received_us INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS batch (
-  sender TEXT NOT NULL, batch_id TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
-  unmet TEXT NOT NULL, note BLOB NOT NULL, received_us INTEGER NOT NULL,
-  PRIMARY KEY (sender, batch_id)) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS batch_age ON batch (received_us);
-CREATE TABLE IF NOT EXISTS held (
-  sender TEXT NOT NULL, record TEXT NOT NULL, sections BLOB NOT NULL,
-  PRIMARY KEY (sender, record)) STRICT, WITHOUT ROWID
-"""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -44,6 +31,7 @@ class SqliteReader:
         """Open the file for reading.
 
         Raises:
+            JournalForeign: it is another program's, or that of a newer version.
             JournalUnavailable: it is not there or cannot be read.
         """
         self._path = path
@@ -52,7 +40,12 @@ class SqliteReader:
             self._connection = sqlite3.connect(
                 uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10
             )
-            self._connection.execute(_LAST).fetchone()
+            try:
+                schema.check(self._connection, path)
+                self._connection.execute(_LAST).fetchone()
+            except BaseException:
+                self._connection.close()
+                raise
 
     def read(self, after: int, limit: int, max_bytes: int) -> list[Numbered]:
         """Entries after a place, in order; see the port."""
@@ -93,7 +86,7 @@ class SqliteJournal:
     @classmethod
     def open(cls, path: Path) -> "SqliteJournal":
         """A journal with a file of its own; `close` closes it."""
-        return cls(JournalFile(path, (SCHEMA,)))
+        return cls(JournalFile(path))
 
     def append(self, entries: Sequence[Entry], *, batch: Batch | None = None) -> Appended:
         """Add all entries or none; on disk when it returns."""

@@ -146,7 +146,8 @@ def _list(context: Context, params: ListParams) -> AssetList:
 
 def _show(context: Context, params: RefParams) -> AssetPage:
     with at_moment(context, params) as then:
-        return then.told(asset_page(then.record, params.ref, then.claims, then.clock))
+        page = asset_page(then.record, params.ref, then.claims, then.clock, standing=then.standing)
+        return then.told(page)
 
 
 def _explain(context: Context, params: ExplainParams) -> Explanation:

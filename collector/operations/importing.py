@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from collector.clock import REPLAY, utc_now
 from collector.operation import Context, InputRefused, Operation
+from collector.operations.identity import deciding
 
 if TYPE_CHECKING:
     from collector.intake_desk import Line
+    from collector.sources import accepting
 
 MOST_LINES = 2_000
 """Lines of one call."""
+_READ_ENTRIES, _READ_BYTES = 1_000, 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -52,18 +56,20 @@ class Imported:
 def import_lines(context: Context, params: ImportParams) -> Imported:
     """Journals the good lines and names the bad ones."""
     from collector.journal.port import JSONL_FORM
+    from collector.sources import accepting
 
     lines = params.text.split("\n")
     if len(lines) > MOST_LINES:
         raise InputRefused(f"{len(lines)} lines in one call; the most is {MOST_LINES}")
     replay = _is_fresh(context) if params.replay is None else params.replay
+    numbers = accepting.Numbers(lambda: _newest_decision(context))
     good: list[Line] = []
     refused: list[RefusedLine] = []
     for number, text in enumerate(lines, start=params.first_line):
         if not text.strip():
             continue
         try:
-            good.append(_line(text, replay=replay))
+            good.append(_line(text, numbers, replay=replay))
         except ValueError as error:
             refused.append(RefusedLine(number, str(error)))
     sequence = 0
@@ -92,17 +98,35 @@ def wait(context: Context, params: WaitParams) -> Waited:
     return Waited(context.settle(params.sequence))
 
 
-def _line(text: str, *, replay: bool) -> Line:
-    from cmdb.model.observation import Observation
+def _line(text: str, numbers: accepting.Numbers, *, replay: bool) -> Line:
+    from cmdb.model.observation import Decision
     from collector.intake_desk import Line
-    from collector.sources.lines import BadLine, parse
-    from reconcile.decisions import BY_HAND
+    from collector.sources import accepting
+    from collector.sources.lines import parse
 
     body = text.encode("utf-8")
     said = parse(body, None if replay else utc_now())
-    if isinstance(said, Observation) and said.key.source == BY_HAND:
-        raise BadLine("source manual/by-hand belongs to 'stocktake set'; name another instance")
+    accepting.check(said)
+    if isinstance(said, Decision):
+        numbers.take(said)
     return Line(body, said.received_at if replay else None)
+
+
+def _newest_decision(context: Context) -> int:
+    """The number that the last decision has once all that is journalled is in the record."""
+    from collector.journal.sqlite import SqliteReader
+    from collector.sources.accepting import is_decision
+
+    with deciding(context).fresh() as record, record.snapshot():
+        place = record.ledger.applied()
+        newest = max((number for number, _ in record.ledger.decisions()), default=0)
+    if not context.home.journal_path.exists():
+        return newest
+    with closing(SqliteReader(context.home.journal_path)) as reader:
+        while waiting := reader.read(place, _READ_ENTRIES, _READ_BYTES):
+            newest += sum(is_decision(each.entry) for each in waiting)
+            place = waiting[-1].sequence
+    return newest
 
 
 def _is_fresh(context: Context) -> bool:

@@ -154,11 +154,12 @@ class VersionList:
 
 
 def _show(context: Context, params: ShowParams) -> RulesView:
-    from cmdb.model.classes import CLASS_BY_NAME
+    from cmdb.model.classes import WHOLE_CLASSES
 
-    if params.cls is not None and params.cls not in CLASS_BY_NAME:
-        known = ", ".join(CLASS_BY_NAME)
-        raise InputRefused(f"there is no class {params.cls!r}; there are {known}")
+    names = [each.name for each in WHOLE_CLASSES]
+    if params.cls is not None and params.cls not in names:
+        known = ", ".join(names)
+        raise InputRefused(f"rules speak of no class {params.cls!r}; there are {known}")
     return shown(context.record, params.cls)
 
 

@@ -67,6 +67,8 @@ def read(line: fields.Object, received_at: datetime) -> Decision:
         for place, record in enumerate(fields.list_(line, "records"))
     )
     extra = _extra(line.get("extra"), form)
+    if "value" in extra:
+        extra["value"] = _compared(extra["key"], extra["value"])
     _check_records(keys, extra, form)
     return Decision(
         str(act),
@@ -144,6 +146,17 @@ def _check_records(keys: tuple[RecordKey, ...], extra: Mapping[str, str], form: 
         raise BadLine("records names one twice")
     if int(extra.get("sides", "1")) >= max(len(keys), 2):
         raise BadLine("extra.sides leaves no record on the other side")
+
+
+def _compared(key: str, value: str) -> str:
+    """A value as identification compares it; one that is none of the key's is left as it is."""
+    from reconcile.deciding import DecisionRefused
+    from reconcile.stop_list import normal
+
+    try:
+        return normal(key, value)
+    except DecisionRefused:
+        return value
 
 
 def _is_ordinal(text: str) -> bool:

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import TypeVar
 
-from cmdb.model.classes import CLASS_BY_NAME
+from cmdb.model.classes import CLASS_BY_NAME, WHOLE_CLASSES
 from cmdb.model.declare import SOURCE_KINDS, Attribute, Rank, Tolerance, ValueType
 from reconcile.account import UNKNOWN_CLASS
 from reconcile.evidence import KEYS, SINGLE
@@ -48,6 +48,7 @@ T = TypeVar("T")
 _TIME = re.compile(r"(\d{1,6}) ?(hour|day|week|year)s?")
 _NUMBER = re.compile(r"(\d{1,18}(?:\.\d{1,9})?) ?(%?)")
 _MOST_LIMIT = 1_000_000
+_OF_PARTS = "{} lie inside machines and have their values from there: no rule changes that"
 _MOST_SHOWN = 12
 
 
@@ -97,6 +98,9 @@ class _Reading:
                 crowded = self._stop_list(node) or CROWDED
             else:
                 for name, each in self._entries(node, "classes", tuple(CLASS_BY_NAME), "class"):
+                    if CLASS_BY_NAME[name.text] not in WHOLE_CLASSES:
+                        self._wrong(name, _OF_PARTS.format(CLASS_BY_NAME[name.text].plural))
+                        continue
                     classes[name.text], single = self._class(name.text, each)
                     order = single or order
         return Rules(classes, silence, crowded, order, self.lines)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from cmdb.model.classes import CLASS_BY_NAME, CLASSES
+from cmdb.model.classes import CLASS_BY_NAME, WHOLE_CLASSES
 from cmdb.model.declare import Attribute
 from cmdb.store.port import Record
 from reconcile.decisions import FILE, RULES, decided, rules_in_force, undone, versions
@@ -96,7 +96,7 @@ class VersionView:
 def shown(record: Record, cls: str | None = None) -> RulesView:
     """The rules in force; with a class all that holds for it, inherited rules too."""
     rules = decided(record.ledger.decisions()).rules
-    names = [each.name for each in CLASSES] if cls is None else [cls]
+    names = [each.name for each in WHOLE_CLASSES] if cls is None else [cls]
     holding = rules_in_force(record.ledger.decisions())
     problems = load(holding[1].extra[RULES]).problems if holding else ()
     return RulesView(

@@ -11,7 +11,7 @@ from pathlib import Path
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from cmdb.model.classes import CLASS_BY_NAME, CLASSES
+from cmdb.model.classes import WHOLE_CLASSES
 from cmdb.people.roles import CHANGE_MANAGER
 from cmdb.web.shell import Nav, Shell, Subject
 from reconcile.rules.show import shown, version_list
@@ -30,7 +30,7 @@ class RulesPage:
         """Rules in force; of one class all that holds for it."""
         who = self._shell.enter(request)
         asked = request.query_params.get("cls", "")
-        cls = asked if asked in CLASS_BY_NAME else None
+        cls = asked if asked in {each.name for each in WHOLE_CLASSES} else None
         with self._shell.services.reading() as record:
             at = self._shell.services.at(record)
             found, versions = shown(record, cls), version_list(record)
@@ -42,7 +42,7 @@ class RulesPage:
             title="Rules",
             found=found,
             versions=versions[:_MOST_LISTED],
-            classes=CLASSES,
+            classes=WHOLE_CLASSES,
             cls=cls or "",
             may=who.may(CHANGE_MANAGER),
         )

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 
-from cmdb.model.classes import CLASSES
+from cmdb.model.classes import WHOLE_CLASSES
 from cmdb.model.declare import Attribute, CIClass, Rank, Tolerance
 from reconcile.account import UNKNOWN_CLASS
 from reconcile.evidence import KEYS
@@ -52,7 +52,7 @@ def _lines(rules: Rules) -> Iterator[str]:
     yield from (f"  {kind}: {time(after)}" for kind, after in rules.silence.items())
     yield f"stop_list:\n  limit: {rules.crowded}"
     yield "classes:"
-    for cls in CLASSES:
+    for cls in WHOLE_CLASSES:
         yield from _class(rules, cls)
 
 

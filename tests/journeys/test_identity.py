@@ -57,7 +57,7 @@ def test_join_split_exclude_and_undo(estate: Estate) -> None:
         for link in estate.json("explain", one)["links"]
     ]
     place = records.index("agent/a1/hq/a1") + 1
-    assert f"{place}  agent/a1/hq/a1: by person" in estate.ok("explain", one)
+    assert f"{place}  agent/a1/hq/a1: joined by a person" in estate.ok("explain", one)
     parted = estate.json("split", one, place)
     assert parted["effects"] == [f"2 records left {one} (pc-1) for {two} (pc-2)"]
     for number in (parted["number"], joined["number"]):
@@ -95,6 +95,8 @@ def test_values_follow_their_asset_and_authority_decides(estate: Estate) -> None
     assert [(row["name"], row["value"]) for row in gone] == [("owner", "ops")]
     for words, text in (
         (("set", "pc-1", "memory_bytes=lots"), "whole number in byte"),
+        (("set", "pc-1", "cpu_cores=-5"), "core from 1 to 1000000; '-5' is none"),
+        (("set", "pc-1", "owner=x", "memory_bytes=0"), "from 1 to"),
         (("set", "pc-1", "colour=red"), "has no attribute 'colour'"),
         (("set", "pc-1", "owner="), "unset"),
         (("unset", "pc-1", "owner"), "nobody set owner"),

@@ -69,7 +69,7 @@ def test_the_limit_is_a_decision(engine: Engine) -> None:
     engine.tell(said(crowded(engine.record, 4, WORD), 20))
     assert count(engine) == 6
     found = stop_list(engine.record)
-    assert (found.limit, found.learned) == (4, True)
+    assert (found.limit, found.learned, found.origin) == (4, True, "decision 1")
     assert [(value.key, value.value, value.records) for value in found.values] == [
         ("system_serial", SERIAL, 6)
     ]

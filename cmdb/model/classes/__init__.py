@@ -10,5 +10,7 @@ from cmdb.model.declare import CIClass, RelationType
 CLASSES: tuple[CIClass, ...] = (*hardware.CLASSES, *service.CLASSES, *rights.CLASSES)
 CLASS_BY_NAME: dict[str, CIClass] = {declared.name: declared for declared in CLASSES}
 RELATION_BY_NAME: dict[str, RelationType] = {declared.name: declared for declared in RELATIONS}
+WHOLE_CLASSES: tuple[CIClass, ...] = tuple(each for each in CLASSES if each.all_keys())
+"""Those of things by themselves. The others have no keys: they lie inside a machine."""
 
-__all__ = ["CLASSES", "CLASS_BY_NAME", "RELATIONS", "RELATION_BY_NAME"]
+__all__ = ["CLASSES", "CLASS_BY_NAME", "RELATIONS", "RELATION_BY_NAME", "WHOLE_CLASSES"]

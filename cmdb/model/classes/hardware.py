@@ -1,9 +1,11 @@
 """Things with hardware of their own, real or virtual."""
 
 from cmdb.model.classes.authority import MEASURED, STATED
-from cmdb.model.declare import Attribute, CIClass, Key, KeyForm, ValueType
+from cmdb.model.declare import Attribute, CIClass, Key, KeyForm, Span, ValueType
 
 _TEXT, _WHOLE, _INSTANT = ValueType.TEXT, ValueType.WHOLE, ValueType.INSTANT
+_MEMORY = Span(1, 2**60)
+_PROCESSORS = Span(1, 1_000_000)
 
 DEVICE = CIClass(
     name="Device",
@@ -110,6 +112,7 @@ DEVICE = CIClass(
             MEASURED,
             unit="byte",
             normal="bytes",
+            span=_MEMORY,
             column=True,
         ),
         Attribute("cpu_model", _TEXT, "Processor", MEASURED, normal="words"),
@@ -120,6 +123,7 @@ DEVICE = CIClass(
             MEASURED,
             unit="socket",
             normal="number",
+            span=_PROCESSORS,
         ),
         Attribute(
             "cpu_cores",
@@ -128,10 +132,17 @@ DEVICE = CIClass(
             MEASURED,
             unit="core",
             normal="number",
+            span=_PROCESSORS,
             column=True,
         ),
         Attribute(
-            "cpu_threads", _WHOLE, "Threads of all cores", MEASURED, unit="thread", normal="number"
+            "cpu_threads",
+            _WHOLE,
+            "Threads of all cores",
+            MEASURED,
+            unit="thread",
+            normal="number",
+            span=_PROCESSORS,
         ),
         Attribute("architecture", _TEXT, "Processor architecture", MEASURED),
         Attribute("virtualization", _TEXT, "Hypervisor or container engine beneath", MEASURED),

@@ -1,7 +1,7 @@
 """What the organisation is entitled to."""
 
 from cmdb.model.classes.authority import STATED
-from cmdb.model.declare import Attribute, CIClass, Key, KeyForm, ValueType
+from cmdb.model.declare import Attribute, CIClass, Key, KeyForm, Span, ValueType
 
 _TEXT = ValueType.TEXT
 
@@ -27,7 +27,13 @@ ENTITLEMENT = CIClass(
         ),
         Attribute("metric", _TEXT, "What is counted: device ...", STATED, normal="words"),
         Attribute(
-            "quantity", ValueType.WHOLE, "Rights owned", STATED, unit="right", normal="number"
+            "quantity",
+            ValueType.WHOLE,
+            "Rights owned",
+            STATED,
+            unit="right",
+            normal="number",
+            span=Span(1, 100_000_000),
         ),
         Attribute("start", _TEXT, "First day, YYYY-MM-DD", STATED),
         Attribute("end", _TEXT, "Last day, YYYY-MM-DD; empty for perpetual", STATED),
@@ -39,7 +45,14 @@ ENTITLEMENT = CIClass(
             normal="words",
             searched=True,
         ),
-        Attribute("cost", ValueType.REAL, "Price paid, in its currency", STATED, normal="number"),
+        Attribute(
+            "cost",
+            ValueType.REAL,
+            "Price paid, in its currency",
+            STATED,
+            normal="number",
+            span=Span(0, 10**12),
+        ),
         Attribute("currency", _TEXT, "ISO 4217 code", STATED),
         Attribute(
             "owner", _TEXT, "Who answers for it", STATED, normal="words", searched=True, column=True

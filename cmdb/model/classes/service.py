@@ -1,7 +1,7 @@
 """What runs on machines, and what people call a service."""
 
 from cmdb.model.classes.authority import MEASURED, STATED
-from cmdb.model.declare import Attribute, CIClass, Key, KeyForm, ValueType
+from cmdb.model.declare import Attribute, CIClass, Key, KeyForm, Span, ValueType
 
 _TEXT, _WHOLE = ValueType.TEXT, ValueType.WHOLE
 _NATIVE = (Key("native key", KeyForm.NATIVE, sole=True, scoped=True),)
@@ -22,7 +22,7 @@ SERVICE = CIClass(
             column=True,
         ),
         Attribute("protocol", _TEXT, "tcp or udp", MEASURED),
-        Attribute("port", _WHOLE, "Port", MEASURED, normal="number"),
+        Attribute("port", _WHOLE, "Port", MEASURED, normal="number", span=Span(0, 65_535)),
         Attribute("address", _TEXT, "Address it is bound to", MEASURED),
         Attribute("process", _TEXT, "Process", MEASURED, searched=True),
         Attribute("executable", _TEXT, "Path of the program", MEASURED),

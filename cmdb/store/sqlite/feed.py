@@ -45,3 +45,24 @@ def _programs(detail: Json) -> list[tuple[dict[str, Json], list[int]]]:
         for listed in detail.values()
         if isinstance(listed, dict) and RELEASES in listed
     ]
+
+
+def last_by(db: sqlite3.Connection, table: str, at: int) -> int:
+    """The last row of a table whose times ascend with its numbers, by a time; 0 for none."""
+    # Two questions: asked for both at once SQLite reads the whole table.
+    bounds = db.execute(
+        f"SELECT (SELECT min(id) FROM {table}), (SELECT max(id) FROM {table})"
+    ).fetchone()
+    low, high = bounds[0] or 0, bounds[1] or 0
+    found = 0
+    while low <= high and high:
+        middle = (low + high) // 2
+        row = db.execute(
+            f"SELECT id, at FROM {table} WHERE id <= ? ORDER BY id DESC LIMIT 1", (middle,)
+        ).fetchone()
+        if row is None or row[1] <= at:
+            found = row[0] if row else found
+            low = middle + 1
+        else:
+            high = row[0] - 1
+    return int(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from cmdb.store.sqlite.programs import describe
 from cmdb.store.sqlite.records import Records
 from cmdb.store.sqlite.runs import decision_row, run_row
 from cmdb.store.sqlite.sections import KINDS
+from cmdb.store.sqlite.spoken import Spoken
 from cmdb.store.sqlite.stretches import LINK, in_time, link_row
 from cmdb.store.sqlite.talkers import Talkers
 from cmdb.store.sqlite.transaction import Transaction
@@ -73,6 +74,7 @@ class SqliteHistory:
         self._words: tuple[int, Words] | None = None
         """Of the record that was read last: it is asked about several times in a row."""
         self._holders = Holders(connection)
+        self._spoken = Spoken(connection)
         self._talkers = Talkers(connection)
         self._bonds = Bonds(connection, Bodies(connection))
         self._others: tuple[Moment, Mapping[RecordId, frozenset[int]]] | None = None
@@ -84,28 +86,8 @@ class SqliteHistory:
         tx = FOREVER
         if known_at is not None:
             with translated(self._path):
-                tx = self._last("tx", codec.to_micros(known_at))
+                tx = feed.last_by(self._db, "tx", codec.to_micros(known_at))
         return Moment(as_of, known_at, tx)
-
-    def _last(self, table: str, at: int) -> int:
-        """The last row of a table whose times ascend with its numbers, by a time; 0 for none."""
-        # Two questions: asked for both at once SQLite reads the whole table.
-        bounds = self._db.execute(
-            f"SELECT (SELECT min(id) FROM {table}), (SELECT max(id) FROM {table})"
-        ).fetchone()
-        low, high = bounds[0] or 0, bounds[1] or 0
-        found = 0
-        while low <= high and high:
-            middle = (low + high) // 2
-            row = self._db.execute(
-                f"SELECT id, at FROM {table} WHERE id <= ? ORDER BY id DESC LIMIT 1", (middle,)
-            ).fetchone()
-            if row is None or row[1] <= at:
-                found = row[0] if row else found
-                low = middle + 1
-            else:
-                high = row[0] - 1
-        return int(found)
 
     def record(self, record: RecordId, moment: Moment) -> RecordThen | None:
         """See the port."""
@@ -165,6 +147,16 @@ class SqliteHistory:
             words = self._of(record)
             word = words.chosen(_PROGRAMS, limits_of(moment))
             return () if word is None else words.releases(word)
+
+    def programs_on(self, links: Sequence[LinkRow], moment: Moment) -> tuple[int, ...]:
+        """See the port."""
+        with translated(self._path):
+            return tuple(self._spoken.of(links, limits_of(moment)).tolist())
+
+    def parted(self, moment: Moment) -> tuple[AssetId, ...]:
+        """See the port."""
+        with translated(self._path):
+            return tuple(map(AssetId, self._spoken.parted(limits_of(moment))))
 
     def holders(self, title: int, moment: Moment) -> Mapping[RecordId, tuple[str, ...]]:
         """See the port."""
@@ -351,13 +343,13 @@ class SqliteHistory:
     def newest_change(self, at: datetime) -> int:
         """See the port."""
         with translated(self._path):
-            return self._last("change", codec.to_micros(at))
+            return feed.last_by(self._db, "change", codec.to_micros(at))
 
     def feed(self, after: datetime, until: datetime) -> Iterator[Change]:
         """See the port."""
         with translated(self._path):
-            first = self._last("change", codec.to_micros(after))
-            last = self._last("change", codec.to_micros(until))
+            first = feed.last_by(self._db, "change", codec.to_micros(after))
+            last = feed.last_by(self._db, "change", codec.to_micros(until))
             sql = feed.SELECT + "WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
             while rows := self._db.execute(sql, (first, last, _FEED_PAGE)).fetchall():
                 yield from feed.read(self._db, rows)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cmdb.store.port import AssetId, HoldersPage, Release, Title
+from cmdb.store.sqlite.former import Former
 from cmdb.store.sqlite.holders import Holders, Joined
 from cmdb.store.sqlite.owners import Owners
+from cmdb.store.sqlite.tiles import Pairs
 
 _HALF = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
@@ -23,6 +25,7 @@ class HolderPages:
         self._db = connection
         self._holders = holders
         self._owners = Owners(connection)
+        self._former = Former(connection)
 
     def titles(self, name: str) -> tuple[Title, ...]:
         """Titles of that name."""
@@ -40,16 +43,25 @@ class HolderPages:
         )
         return tuple(Release(*row) for row in rows)
 
+    def holders(self, releases: Sequence[int]) -> Pairs:
+        """Assets and releases, of these releases; a pair may come twice."""
+        records, found = self._holders.pairs(releases)
+        assets = self._owners.of(records)
+        more, theirs = self._former.added(np.array(sorted(set(releases)), np.uint32))
+        silent = self._former.silent(records)
+        kept = assets != 0
+        if len(silent):
+            kept &= ~np.isin(records, silent)
+        return np.concatenate([assets[kept], more]), np.concatenate([found[kept], theirs])
+
     def page(self, releases: Mapping[int, int], after: AssetId | None, limit: int) -> HoldersPage:
         """Assets that have one of the releases, in order of id; see the port for groups."""
         wanted = sorted(releases)
-        records, found = self._holders.pairs(wanted)
+        assets, found = self.holders(wanted)
         groups = np.array([releases[number] for number in wanted], np.uint64)
         if len(found):
             groups = groups[np.searchsorted(np.array(wanted, np.uint32), found)]
-        assets = self._owners.of(records).astype(np.uint64)
-        kept = assets != 0
-        joined = _distinct(assets[kept] << _HALF | groups[: len(found)][kept])
+        joined = _distinct(assets.astype(np.uint64) << _HALF | groups[: len(found)])
         owners, held = joined >> _HALF, joined & _LOW
         counts = np.bincount(held.astype(np.int64))
         first = np.flatnonzero(_differs(owners))

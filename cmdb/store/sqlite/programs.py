@@ -12,8 +12,6 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-import numpy as np
-
 from cmdb.model.observation import SectionKind
 from cmdb.store.port import Installed, RecordId
 from cmdb.store.sqlite import packed, tiles
@@ -162,17 +160,6 @@ def sections(db: sqlite3.Connection, first: int, last: int) -> Iterator[tuple[in
     )
     for record, version, body in rows:
         yield record, version, packed.unpack(opened(db, body))[0]
-
-
-def releases_on(db: sqlite3.Connection, asset: int) -> Ids:
-    """Releases that those who speak for an asset now tell of, ascending."""
-    bodies = db.execute(
-        "SELECT s.body FROM link l JOIN section s ON s.id = l.record * 16 + ?"
-        " WHERE l.asset=? AND l.ended_tx IS NULL AND l.until IS NULL",
-        (_SECTION, asset),
-    ).fetchall()
-    told = [packed.unpack(opened(db, row[0]))[0] for row in bodies]
-    return told[0] if len(told) == 1 else np.unique(np.concatenate([packed.NONE, *told]))
 
 
 def describe(connection: sqlite3.Connection, releases: Iterable[int]) -> tuple[Installed, ...]:

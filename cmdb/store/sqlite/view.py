@@ -37,9 +37,10 @@ from cmdb.store.sqlite.neighbours import Neighbours
 from cmdb.store.sqlite.numbers import Numbers
 from cmdb.store.sqlite.parts import Parts
 from cmdb.store.sqlite.places import Places
-from cmdb.store.sqlite.programs import describe, releases_on
+from cmdb.store.sqlite.programs import describe
 from cmdb.store.sqlite.relations import Relations
 from cmdb.store.sqlite.rows import Rows, Written
+from cmdb.store.sqlite.spoken import Spoken
 from cmdb.store.sqlite.transaction import Transaction
 
 
@@ -63,6 +64,7 @@ class SqliteView:
         self._parts = Parts(connection, self._rows)
         self._holders = Holders(connection)
         self._holder_pages = HolderPages(connection, self._holders)
+        self._spoken = Spoken(connection)
 
     # Writing
 
@@ -230,12 +232,12 @@ class SqliteView:
     def installed(self, asset: AssetId) -> tuple[Installed, ...]:
         """See the port."""
         with translated(self._path):
-            return describe(self._db, releases_on(self._db, asset).tolist())
+            return describe(self._db, self._spoken.on(asset).tolist())
 
     def installed_count(self, asset: AssetId) -> int:
         """See the port."""
         with translated(self._path):
-            return len(releases_on(self._db, asset))
+            return len(self._spoken.on(asset))
 
     def titles(self) -> Iterator[Title]:
         """See the port."""
@@ -269,14 +271,9 @@ class SqliteView:
             versions = dict(
                 self._db.execute("SELECT id, version FROM release WHERE title=?", (title,))
             )
-            records, releases = self._holders.pairs(sorted(versions))
-            for record, release in zip(records.tolist(), releases.tolist(), strict=True):
-                row = self._db.execute(
-                    "SELECT asset FROM link WHERE record=? AND ended_tx IS NULL AND until IS NULL",
-                    (record,),
-                ).fetchone()
-                if row:
-                    found.setdefault(AssetId(row[0]), set()).add(versions[release])
+            assets, releases = self._holder_pages.holders(sorted(versions))
+        for asset, release in zip(assets.tolist(), releases.tolist(), strict=True):
+            found.setdefault(AssetId(asset), set()).add(versions[release])
         return {asset: tuple(sorted(known)) for asset, known in sorted(found.items())}
 
     def counts(self) -> Mapping[str, int]:

@@ -7,7 +7,8 @@ base. Only the way from the current version down to the wanted one is walked.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -49,6 +50,10 @@ class Word:
     def said(self, limit: int) -> int:
         """When it was last said by a time, as far as is known."""
         return max(self.at, self.confirmed) if self.confirmed <= limit else self.at
+
+    def heard(self, limit: int) -> int:
+        """The same, but said all the while where it was said before and after that time."""
+        return max(self.at, min(self.confirmed, limit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,31 @@ class Words:
         last = until - 1 if limits.as_of is None else min(until - 1, limits.as_of)
         found = self._earlier(kind, limits.tx, last)
         return max(found, key=lambda word: (word.at, word.digest), default=None)
+
+    def last_before(self, kind: int, until: int, limits: Limits) -> tuple[Word | None, int]:
+        """The last word said before a time, and when it was said last before it.
+
+        A word is known at its first and last time; where nothing else was said between two, it was
+        said all the while. Of two said at one time the one that says something counts.
+        """
+        points: dict[int, dict[bytes, Word]] = {}
+        for word in self._earlier(kind, limits.tx, limits.limit):
+            for at in (word.at, word.heard(limits.limit)):
+                points.setdefault(at, {})[word.digest] = word
+        times = sorted(points)
+        place = bisect_left(times, until) - 1
+        if place < 0:
+            return None, 0
+        found = max(points[times[place]].values(), key=self._weight(points[times[place]]))
+        if place + 1 == len(times):
+            return found, times[place]
+        after = min(points[times[place + 1]].values(), key=self._weight(points[times[place + 1]]))
+        return found, until if after.digest == found.digest else times[place]
+
+    def _weight(self, words: Collection[bytes]) -> Callable[[Word], tuple[bool, bytes]]:
+        """Orders words that were said at one time; what they say is read for several only."""
+        several = len(words) > 1
+        return lambda word: (several and bool(self.body(word)), word.digest)
 
     def body(self, word: Word) -> bytes:
         """What it said."""

@@ -28,6 +28,7 @@ from cmdb.web.shell import Observers, Services
 from collector.api_claims import reasons
 from collector.moments import open_past
 from reconcile.explain import attributes
+from reconcile.standing import standing
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -117,6 +118,7 @@ def _services(console: Console, estate: Any) -> Services:
         reading=estate.reading,
         clock=lambda: NOW,
         claims=attributes,
+        standing=standing,
         reasons=reasons,
         past=open_past,
         sources=lambda _: [source],

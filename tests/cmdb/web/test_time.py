@@ -75,6 +75,31 @@ def test_steps_lead_from_change_to_change(admin: httpx.Client) -> None:
     assert "known_at=2026-11-23T11" in step(believed, "next")
 
 
+@pytest.mark.parametrize(
+    ("asked", "kind", "value"),
+    [
+        ("3 hours ago", "datetime-local", "2026-11-23T09:00:00"),
+        ("yesterday", "datetime-local", "2026-11-22T12:00:00"),
+        ("now", "datetime-local", "2026-11-23T12:00:00"),
+        ("20261122T10:15:00Z", "datetime-local", "2026-11-22T10:15:00"),
+        ("2026-11-22T10:15:00.25Z", "datetime-local", "2026-11-22T10:15:01"),
+        ("20261122", "date", "2026-11-22"),
+        (THEN, "date", THEN),
+    ],
+)
+def test_the_field_means_the_moment_that_is_shown(
+    admin: httpx.Client, asked: str, kind: str, value: str
+) -> None:
+    first = text_of(admin, f"/assets?as_of={asked}")
+    assert f'type="{kind}" name="as_of" value="{value}"' in first
+    told = re.search(r"This is the past:</b> ([^<]*)", first)
+    again = re.search(r"This is the past:</b> ([^<]*)", text_of(admin, f"/assets?as_of={value}"))
+    assert told
+    assert again
+    if "." not in asked:
+        assert told[1] == again[1]
+
+
 def test_both_axes_are_kept(admin: httpx.Client) -> None:
     page = text_of(admin, f"/assets/ci-8?as_of={CHANGED}&known_at={THEN}&tab=programs")
     assert "as of 2026-11-23 11:00:00 UTC, known at 2026-11-22 23:59:59 UTC" in page
