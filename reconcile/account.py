@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 
+from cmdb.model.canonical import decode
 from cmdb.model.observation import SCALARS, Json, RecordKey, SectionKind, Source
 from cmdb.store.port import Ledger, RecordRow, StoredSection
-from reconcile.sections import decode, read_values
+from reconcile.sections import read_values
 
 Row = Mapping[str, Json]
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from itertools import chain, islice
 from typing import cast
 
+from cmdb.model.canonical import encode
 from cmdb.model.observation import (
     Decision,
     Extent,
@@ -25,7 +26,7 @@ from cmdb.model.observation import (
 )
 from cmdb.model.programs import content_of
 from cmdb.store.port import Ledger, RecordId, RecordRow, StoredSection
-from reconcile.sections import OVERLAID, Merged, encode, merge, withdrawn
+from reconcile.sections import OVERLAID, Merged, merge, withdrawn
 
 _MOST_BASES = 32
 """Earlier lists of programs that are tried as what a change is the difference from."""

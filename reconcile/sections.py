@@ -9,12 +9,12 @@ arrival. A statement that is overtaken already is history and changes nothing.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
 
+from cmdb.model.canonical import decode, encode
 from cmdb.model.observation import SCALARS, Extent, Json, Section, SectionKind
 from cmdb.store.port import StoredSection
 
@@ -47,24 +47,6 @@ class Values:
     overlaid: Mapping[str, datetime]
     """When each value that came in part was said."""
     whole_digest: str = ""
-
-
-_ENCODER = json.JSONEncoder(
-    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False
-)
-
-
-_DECODER = json.JSONDecoder()
-
-
-def encode(value: Json) -> bytes:
-    """Canonical JSON."""
-    return _ENCODER.encode(value).encode("utf-8", "surrogatepass")
-
-
-def decode(body: bytes) -> Json:
-    """What encode() wrote; json.loads() would look for the encoding first."""
-    return cast("Json", _DECODER.decode(body.decode("utf-8", "surrogatepass")))
 
 
 def stored(

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from cmdb.model.canonical import encode
 from cmdb.model.observation import Json, SectionKind, Source
 from cmdb.store.port import Ledger, LinkRow, RecordId, RecordRow, StoredSection
 from reconcile.account import Account, Claim, read
@@ -18,7 +19,6 @@ from reconcile.sections import (
     NEVER,
     OVERLAID,
     Values,
-    encode,
     read_values,
     stored,
     weight,
