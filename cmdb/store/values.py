@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from cmdb.model.observation import Json, RecordKey
 
@@ -108,9 +108,11 @@ class Part:
     attributes: Mapping[str, Json]
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """A relation that starts at an asset or one of its parts."""
+class Edge(NamedTuple):
+    """A relation that starts at an asset or one of its parts.
+
+    A tuple, because a report makes dozens.
+    """
 
     source_local: str | None
     """Part it starts at; None for the asset itself."""
