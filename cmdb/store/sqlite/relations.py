@@ -63,7 +63,7 @@ class Relations:
         self, asset: AssetId, projection: Projection, parts: Mapping[str, AssetId]
     ) -> _Told:
         told = _Told({}, {}, set())
-        instants = {None: codec.to_micros(projection.last_seen)}
+        instants: dict[datetime | None, int] = {None: codec.to_micros(projection.last_seen)}
         for edge in projection.edges:
             local, type_, goal, socket, _, detail, observed = edge
             source = asset if local is None else parts.get(local)
