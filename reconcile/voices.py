@@ -124,7 +124,7 @@ def section_before(
     if last is None:
         return None
     word = next(word for word in words if weight(word) == last.mark)
-    return replace(word, observed_at=last.at, confirmed_at=last.until)
+    return word._replace(observed_at=last.at, confirmed_at=last.until)
 
 
 @dataclass(frozen=True, slots=True)

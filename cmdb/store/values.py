@@ -15,8 +15,7 @@ Identifier = NewType("Identifier", int)
 """64-bit hash of a key's name and normal value."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredSection:
+class StoredSection(NamedTuple):
     """What a record says in one part, as last heard."""
 
     body: bytes
@@ -98,8 +97,7 @@ class Change:
     """{attribute: [old, new], ...} and counts for the lists."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A thing inside an asset that is a CI of its own: a service of a machine."""
 
     local: str

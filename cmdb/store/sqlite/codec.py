@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from cmdb.model.canonical import decode, encode
+from cmdb.model.canonical import decode, encode, encode_words
 from cmdb.model.observation import Json
 
 if TYPE_CHECKING:
@@ -36,6 +36,11 @@ def from_micros(micros: int) -> datetime:
 def canonical(value: Json) -> bytes:
     """JSON that is the same for equal values: sorted keys, no spaces, UTF-8."""
     return encode(value)
+
+
+def canonical_words(value: Json) -> bytes:
+    """The same of a value in which no number is a fraction."""
+    return encode_words(value)
 
 
 def parse(body: bytes | str) -> Json:

@@ -153,4 +153,4 @@ def _written(detail: Json) -> str:
 
 @functools.lru_cache(maxsize=16_384)
 def _written_words(words: tuple[tuple[str, str | int], ...]) -> str:
-    return codec.canonical(dict(words)).decode()
+    return codec.canonical_words(dict(words)).decode()
