@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import cast
+from typing import NamedTuple, cast
 
+from cmdb.model.canonical import decode
 from cmdb.model.observation import SCALARS, Json, RecordKey, SectionKind, Source
 from cmdb.store.port import Ledger, RecordRow, StoredSection
-from reconcile.sections import decode, read_values
+from reconcile.sections import read_values
 
 Row = Mapping[str, Json]
 
@@ -26,8 +27,7 @@ _BORROWED = ("docker", "veth", "br-", "virbr", "cni", "flannel", "lxc", "lxd", "
 """Names of adapters whose addresses repeat on every host."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """One attribute, one value, said by one record."""
 
     record: RecordRow

@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from cmdb.model.classes import CLASS_BY_NAME
 from cmdb.model.declare import Attribute, Authority, Empty, Rank, Rule, Tolerance
@@ -53,8 +54,7 @@ def weigh(attribute: Attribute, claims: Sequence[Claim], now: datetime) -> list[
     return [replace(entry, why=_why(entry, best, authority)) for entry in weighed]
 
 
-@dataclass(frozen=True, slots=True)
-class Won:
+class Won(NamedTuple):
     """What is so of an attribute."""
 
     claim: Claim | None

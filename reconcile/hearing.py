@@ -9,8 +9,9 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, islice
-from typing import cast
+from typing import NamedTuple, cast
 
+from cmdb.model.canonical import encode
 from cmdb.model.observation import (
     Decision,
     Extent,
@@ -25,15 +26,14 @@ from cmdb.model.observation import (
 )
 from cmdb.model.programs import content_of
 from cmdb.store.port import Ledger, RecordId, RecordRow, StoredSection
-from reconcile.sections import OVERLAID, Merged, encode, merge, withdrawn
+from reconcile.sections import OVERLAID, Merged, merge, withdrawn
 from reconcile.shrunken import Shrunken
 
 _MOST_BASES = 32
 """Earlier lists of programs that are tried as what a change is the difference from."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
+class _Word(NamedTuple):
     """What a section says."""
 
     body: bytes
@@ -157,11 +157,11 @@ class Hearing:
     def _statements(
         self, observation: Observation, known: Set[SectionKind]
     ) -> Iterable[tuple[SectionKind, Section, _Word]]:
-        for kind, section in sorted(observation.sections.items(), key=lambda item: item[0].value):
+        for kind, section in sorted(observation.sections.items(), key=lambda item: item[0].number):
             if section.extent is not Extent.NOT_COLLECTED:
                 yield kind, section, self._word(kind, section)
         if observation.full:
-            for kind in sorted(known - observation.sections.keys(), key=lambda kind: kind.value):
+            for kind in sorted(known - observation.sections.keys(), key=lambda kind: kind.number):
                 section, body = withdrawn(kind)
                 yield kind, section, _Word(body)
 

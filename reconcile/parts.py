@@ -87,29 +87,30 @@ def edges_of(accounts: Sequence[Account], parts: Sequence[Part]) -> tuple[Edge, 
     for account in accounts:
         seen = account.at.get(SectionKind.CONNECTIONS, account.said_at)
         for row in account.connections:
-            edge = _edge(row, by_process, locals_, seen)
-            if edge:
-                edges.append(edge)
+            if row.get("outbound"):
+                edge = _edge(row, by_process, locals_, seen)
+                if edge:
+                    edges.append(edge)
     return tuple(edges[: 2 * _MOST_PARTS])
 
 
 def _edge(row: Row, by_process: dict[str, str], locals_: set[str], seen: datetime) -> Edge | None:
     port, process = row.get("server_port"), str(row.get("process") or "")
     source = by_process.get(process)
-    if not row.get("outbound") or not isinstance(port, int) or source not in locals_:
+    if source is None or not isinstance(port, int):
         return None
     address, loopback = _server(str(row.get("server_address") or ""))
     if address is None or not process:
         return None
     protocol = str(row.get("protocol") or "tcp")
     detail: Json = {"process": process, "connections": row.get("count") or 1}
-    if loopback:
-        local = f"{protocol}/{port}"
-        if local not in locals_ or local == source:
-            return None
-        return Edge(source, "depends_on", None, target_part=local, detail=detail, observed_at=seen)
-    socket = (address, protocol, port)
-    return Edge(source, "depends_on", None, target_socket=socket, detail=detail, observed_at=seen)
+    if not loopback:
+        socket = (address, protocol, port)
+        return Edge(source, "depends_on", None, socket, None, detail, seen)
+    local = f"{protocol}/{port}"
+    if local not in locals_ or local == source:
+        return None
+    return Edge(source, "depends_on", None, None, local, detail, seen)
 
 
 @functools.lru_cache(maxsize=65_536)

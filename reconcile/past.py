@@ -82,7 +82,7 @@ class PastLedger:
         values = {**base.values, **told.values}
         overlaid = {**base.overlaid, **told.overlaid}
         body = write_values(Values(values, overlaid, base.whole_digest))
-        return replace(section, body=body, confirmed_at=before.confirmed_at)
+        return section._replace(body=body, confirmed_at=before.confirmed_at)
 
     # As of cmdb.store.port.Ledger
 

@@ -9,12 +9,12 @@ arrival. A statement that is overtaken already is history and changes nothing.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import cast
+from typing import NamedTuple, cast
 
+from cmdb.model.canonical import decode, encode
 from cmdb.model.observation import SCALARS, Extent, Json, Section, SectionKind
 from cmdb.store.port import StoredSection
 
@@ -26,8 +26,7 @@ OVERLAID = (*SCALARS, SectionKind.HEAD)
 """Sections that are one object of values, told whole or in part."""
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(NamedTuple):
     """What a statement does to a section."""
 
     section: StoredSection
@@ -47,24 +46,6 @@ class Values:
     overlaid: Mapping[str, datetime]
     """When each value that came in part was said."""
     whole_digest: str = ""
-
-
-_ENCODER = json.JSONEncoder(
-    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False
-)
-
-
-_DECODER = json.JSONDecoder()
-
-
-def encode(value: Json) -> bytes:
-    """Canonical JSON."""
-    return _ENCODER.encode(value).encode("utf-8", "surrogatepass")
-
-
-def decode(body: bytes) -> Json:
-    """What encode() wrote; json.loads() would look for the encoding first."""
-    return cast("Json", _DECODER.decode(body.decode("utf-8", "surrogatepass")))
 
 
 def stored(
@@ -118,8 +99,7 @@ def merge(
         told = cast("dict[str, Json]", section.value)
         if section.extent is Extent.PARTIAL:
             return _merge_part(current, told, at)
-        mark = "" if section.reason == _WITHDRAWN else _mark(told)
-        return _merge_whole(current, told, at, mark)
+        return _merge_whole(current, _Whole.of(section), at)
     new = stored(body, at, at, content)
     if current is None:
         return Merged(new, late=False, changed=True)
@@ -134,31 +114,43 @@ def weight(section: StoredSection) -> bytes:
     return bytes([section.body not in _NOTHING]) + section.digest
 
 
-def _merge_whole(
-    current: StoredSection | None, told: dict[str, Json], at: datetime, mark: str
-) -> Merged:
+class _Whole(NamedTuple):
+    """Values that were told whole."""
+
+    values: Mapping[str, Json]
+    mark: str
+    body: bytes
+    """What write_values() writes of them."""
+
+    @classmethod
+    def of(cls, section: Section) -> _Whole:
+        """Of a statement; of two at one time the one with the greater mark counts."""
+        values = cast("dict[str, Json]", section.value)
+        told = encode(values)
+        if section.reason == _WITHDRAWN:
+            return cls(values, "", b'{"v":' + told + b"}")
+        mark = hashlib.blake2b(told, digest_size=6).hexdigest()
+        return cls(values, mark, b'{"f":"' + mark.encode() + b'","v":' + told + b"}")
+
+
+def _merge_whole(current: StoredSection | None, told: _Whole, at: datetime) -> Merged:
     if current is None:
-        return Merged(
-            stored(write_values(Values(told, {}, mark)), at, at), late=False, changed=True
-        )
+        return Merged(stored(told.body, at, at), late=False, changed=True)
     known = read_values(current.body)
-    if (at, mark) < (current.confirmed_at, known.whole_digest):
-        return Merged(
-            stored(write_values(Values(told, {}, mark)), at, at),
-            late=True,
-            changed=mark != known.whole_digest,
-        )
+    if (at, told.mark) < (current.confirmed_at, known.whole_digest):
+        changed = told.mark != known.whole_digest
+        return Merged(stored(told.body, at, at), late=True, changed=changed)
     kept = {name: said for name, said in known.overlaid.items() if said >= at}
-    values = {**told, **{name: known.values[name] for name in kept}}
-    body = write_values(Values(values, kept, mark))
-    overtaken = None
-    if kept:
-        # What was told whole is kept whole: a word from before those parts needs all of it.
-        overtaken = stored(write_values(Values(told, {}, mark)), at, at)
+    if not kept:
+        changed = told.body != current.body
+        return Merged(stored(told.body, at, at), late=False, changed=changed)
+    values = {**told.values, **{name: known.values[name] for name in kept}}
+    body = write_values(Values(values, kept, told.mark))
     since = max([at, *kept.values()])
-    return Merged(
-        stored(body, since, at), late=False, changed=body != current.body, overtaken=overtaken
-    )
+    # What was told whole is kept whole: a word from before those parts needs all of it.
+    overtaken = stored(told.body, at, at)
+    changed = body != current.body
+    return Merged(stored(body, since, at), late=False, changed=changed, overtaken=overtaken)
 
 
 def _merge_part(current: StoredSection | None, told: dict[str, Json], at: datetime) -> Merged:
@@ -196,7 +188,3 @@ def withdrawn(kind: SectionKind) -> tuple[Section, bytes]:
     if kind in OVERLAID:
         return Section(Extent.FULL, {}, _WITHDRAWN), b""
     return Section(Extent.FULL, None), b"" if kind is SectionKind.PROGRAMS else b"null"
-
-
-def _mark(told: dict[str, Json]) -> str:
-    return hashlib.blake2b(encode(cast("Json", told)), digest_size=6).hexdigest()

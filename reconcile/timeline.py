@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from cmdb.model.canonical import decode
 from cmdb.model.observation import Json
 from reconcile.evidence import Evidence, Told, unpack
-from reconcile.sections import decode
 
 _SILENCE = 36 * 3600 * 1_000_000
 """Microseconds after which the same evidence is a new visit: what was in between is not known."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from cmdb.model.canonical import encode
 from cmdb.model.observation import Json, SectionKind
 from cmdb.store.port import Ledger, LinkRow, RecordId, RecordRow, StoredSection
 from cmdb.store.speaking import speaking
@@ -19,7 +20,6 @@ from reconcile.sections import (
     NEVER,
     OVERLAID,
     Values,
-    encode,
     read_values,
     stored,
     weight,
@@ -106,7 +106,7 @@ def section_before(
     if last is None:
         return None
     word = next(word for word in words if weight(word) == last.mark)
-    return replace(word, observed_at=last.at, confirmed_at=last.until)
+    return word._replace(observed_at=last.at, confirmed_at=last.until)
 
 
 @dataclass(frozen=True, slots=True)

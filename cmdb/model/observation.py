@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from typing import NamedTuple
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -34,6 +35,14 @@ class RecordKey:
 class SectionKind(Enum):
     """The parts of an observation, each with its own history. The numbers are stored."""
 
+    # Each member is one object, and Enum would hash its name in Python: a report asks hundreds
+    # of times.
+    __hash__ = object.__hash__
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        """The same as `value`, which costs a call."""
+
     HEAD = 0
     """Class and parent."""
     COMPUTER = 1
@@ -50,12 +59,15 @@ class SectionKind(Enum):
     RELATIONS = 12
 
 
+KIND_BY_NUMBER = tuple(SectionKind)
 SCALARS = (SectionKind.COMPUTER, SectionKind.OPERATING_SYSTEM, SectionKind.ATTRIBUTES)
 """Sections that are claims about attributes: one object of values by name."""
 
 
 class Extent(Enum):
     """How much of a section was looked at."""
+
+    __hash__ = object.__hash__
 
     FULL = "full"
     PARTIAL = "partial"
@@ -109,8 +121,7 @@ ProgramList = tuple[Programs | ProgramColumns, ...]
 ProgramChanges = tuple[ProgramChange, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(NamedTuple):
     """One part of an observation.
 
     `value` is an object for the head and scalars, a list of objects for the others, a tuple of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from cmdb.model.observation import Json, RecordKey
 
@@ -15,8 +15,7 @@ Identifier = NewType("Identifier", int)
 """64-bit hash of a key's name and normal value."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredSection:
+class StoredSection(NamedTuple):
     """What a record says in one part, as last heard."""
 
     body: bytes
@@ -108,8 +107,7 @@ class Change:
     """{attribute: [old, new], ...} and counts for the lists."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A thing inside an asset that is a CI of its own: a service of a machine."""
 
     local: str
@@ -118,9 +116,11 @@ class Part:
     attributes: Mapping[str, Json]
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """A relation that starts at an asset or one of its parts."""
+class Edge(NamedTuple):
+    """A relation that starts at an asset or one of its parts.
+
+    A tuple, because a report makes dozens.
+    """
 
     source_local: str | None
     """Part it starts at; None for the asset itself."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -150,8 +149,8 @@ def test_absent_and_empty_are_kept_apart() -> None:
 
 def _in_columns(sections: Mapping[SectionKind, model.Section]) -> dict[SectionKind, model.Section]:
     return {
-        kind: replace(
-            section, value=tuple(map(columns_of, cast("model.ProgramList", section.value)))
+        kind: section._replace(
+            value=tuple(map(columns_of, cast("model.ProgramList", section.value)))
         )
         if isinstance(section.value, tuple)
         else section

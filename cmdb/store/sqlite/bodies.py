@@ -29,6 +29,7 @@ _FIRST_ID = 32_768
 """Lower ids are reserved by the format."""
 _LEVEL = 3
 _MAX_BODY_BYTES = 64 * 1024 * 1024
+_MOST_ALIKE = 16_384
 _WITHOUT = frozenset({SectionKind.PROGRAMS.value})
 """Numbers, which have no words in common."""
 
@@ -51,6 +52,7 @@ class Bodies:
         self._samples: dict[int, list[bytes]] = {}
         self._writing: dict[int, zstandard.ZstdCompressor | None] | None = None
         self._plain = False
+        self._alike: dict[tuple[int, bytes], bytes] = {}
 
     def pack_plainly(self) -> None:
         """From now on packs without dictionaries: their tables cost more than a few rows gain."""
@@ -67,6 +69,18 @@ class Bodies:
         if len(samples) < _SAMPLES and _SHORTEST_SAMPLE <= len(body) <= _SAMPLE_BYTES:
             samples.append(body)
         return codec.compress(body)
+
+    def closed_alike(self, kind: int, body: bytes) -> bytes:
+        """The same of a body that many have: its packed form is remembered."""
+        known = self._alike.get((kind, body))
+        if known is None:
+            known = self.closed(kind, body)
+            # Before there is a dictionary each body is a sample of what to learn from.
+            if self._compressors().get(kind) is not None:
+                if len(self._alike) >= _MOST_ALIKE:
+                    self._alike.clear()
+                self._alike[kind, body] = known
+        return known
 
     def settle(self) -> None:
         """Makes the dictionaries for which there is enough; in a transaction."""
@@ -99,6 +113,7 @@ class Bodies:
     def forget(self) -> None:
         """Drops dictionaries that a rolled-back transaction may have made."""
         self._writing = None
+        self._alike.clear()
 
 
 class _Readers(threading.local):

@@ -64,7 +64,7 @@ def pack(bonds: Iterable[Bond], sockets: set[int]) -> bytes:
         array("H", [instants[at] for at in ats]),
     )
     names: Json = [list(word) for word in words]
-    text = codec.canonical([names, list(instants)])
+    text = codec.canonical_words([names, list(instants)])
     head = _HEAD.pack(len(ordered), len(outside))
     return head + b"".join(column.tobytes() for column in columns) + text
 
@@ -92,7 +92,7 @@ def with_inner(body: bytes, type_: str, sources: Iterable[int], target: int, at:
         array("H", [used[row[3]] for row in ordered]),
     )
     names: Json = [list(each) for each in said]
-    text = codec.canonical([names, [times[place] for place in used]])
+    text = codec.canonical_words([names, [times[place] for place in used]])
     head = _HEAD.pack(len(ordered), outside)
     return head + b"".join(column.tobytes() for column in new) + text
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
+from cmdb.model.canonical import decode, encode, encode_words
 from cmdb.model.observation import Json
 
 if TYPE_CHECKING:
@@ -33,24 +33,19 @@ def from_micros(micros: int) -> datetime:
     return _EPOCH + timedelta(microseconds=micros)
 
 
-_ENCODER = json.JSONEncoder(
-    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False
-)
-
-
-_DECODER = json.JSONDecoder()
-
-
 def canonical(value: Json) -> bytes:
     """JSON that is the same for equal values: sorted keys, no spaces, UTF-8."""
-    return _ENCODER.encode(value).encode("utf-8", "surrogatepass")
+    return encode(value)
+
+
+def canonical_words(value: Json) -> bytes:
+    """The same of a value in which no number is a fraction."""
+    return encode_words(value)
 
 
 def parse(body: bytes | str) -> Json:
     """The value that canonical() wrote."""
-    # json.loads() would look for the encoding first, which is known.
-    text = body if isinstance(body, str) else body.decode("utf-8", "surrogatepass")
-    return cast("Json", _DECODER.decode(text))
+    return decode(body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass"))
 
 
 def digest(body: bytes) -> bytes:

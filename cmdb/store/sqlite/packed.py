@@ -37,7 +37,8 @@ class Delta:
 def pack(ids: Ids, days: Days | None = None) -> bytes:
     """The bytes of ascending ids, with the day of each since 1970, 0 for unknown."""
     known = days if days is not None and days.any() else None
-    steps = np.diff(ids, prepend=np.uint32(0)).astype("<u4")
+    steps = np.array(ids, "<u4")
+    steps[1:] -= ids[:-1]
     width = 1 if not len(steps) else max(1, (int(steps.max()).bit_length() + 7) // 8)
     planes = steps.view(np.uint8).reshape(-1, 4)[:, :width].T.tobytes()
     tail = b"" if known is None else known.astype("<u2").view(np.uint8).reshape(-1, 2).T.tobytes()

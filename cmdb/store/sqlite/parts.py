@@ -6,14 +6,23 @@ that many share, indexed once.
 
 from __future__ import annotations
 
+import functools
 import sqlite3
+from collections.abc import Iterable
 from typing import Any
 
 from cmdb.store.port import AssetId, Part, Projection
 from cmdb.store.sqlite import codec, rows
-from cmdb.store.sqlite.rows import Rows, Written
+from cmdb.store.sqlite.rows import Rows, Written, display_name
+from cmdb.store.sqlite.schema import COLUMNS
 
 _CACHED = 50_000
+_COLUMNS = (
+    "id", "cls", "local", "parent", "last_seen", "state", "scope", "first_seen", "kinds", "demo",
+    "name", "doc", "phrase",
+)  # fmt: skip
+_MORE = tuple(column for column in COLUMNS if column != "name")
+"""Columns of attributes that few parts have."""
 
 
 class Parts:
@@ -32,17 +41,42 @@ class Parts:
         known = {} if new else self._known(asset)
         self._read = None
         kept: dict[str, AssetId] = {}
+        fresh: list[tuple[AssetId, Part]] = []
+        essence = _essence(projection)
         for part in projection.parts:
-            written = _written(asset, part, projection)
             before = known.get(part.local)
-            identifier = self._rows.numbers.next() if before is None else AssetId(before[0])
-            kept[part.local] = identifier
-            if before is None or before[2:] != _essence(written):
-                revision = 1 if before is None else before[1] + 1
-                self._rows.write(identifier, written, revision, self.phrase(_text(written)))
+            if before is None:
+                kept[part.local] = identifier = self._rows.numbers.next()
+                fresh.append((identifier, part))
+                continue
+            kept[part.local] = AssetId(before[0])
+            if before[2:] != (part.cls, *essence, part.attributes):
+                written = _written(asset, part, projection)
+                phrase = self.phrase(_text(part, projection))
+                self._rows.write(AssetId(before[0]), written, before[1] + 1, phrase)
+        self._insert(asset, projection, fresh)
         gone = [known[local][0] for local in known.keys() - kept.keys()]
-        self._remove(gone)
+        if gone:
+            self._remove(gone)
         return kept, bool(gone) or len(known) < len(kept)
+
+    def _insert(
+        self, asset: AssetId, projection: Projection, fresh: Iterable[tuple[AssetId, Part]]
+    ) -> None:
+        """Makes the rows of new parts; what all of them share is worked out once."""
+        shared = (asset, codec.to_micros(projection.last_seen), *_essence(projection))
+        found: dict[tuple[str, ...], list[tuple[object, ...]]] = {}
+        for identifier, part in fresh:
+            told = part.attributes
+            more = tuple([column for column in _MORE if column in told])
+            row = (
+                identifier, part.cls, part.local, *shared, display_name(told, identifier),
+                self._rows.document(told), self.phrase(_text(part, projection)),
+                *[told[column] for column in more],
+            )  # fmt: skip
+            found.setdefault(more, []).append(row)
+        for more, rows_ in found.items():
+            self._db.executemany(_inserting(more), rows_)
 
     def put_before(self, asset: AssetId) -> tuple[Part, ...]:
         """The parts of an asset; put() need not read them again."""
@@ -95,20 +129,26 @@ class Parts:
         self._read = None
 
 
-def _text(written: Written) -> str:
-    return rows.text_of(written.cls, written.scope, written.attributes)
+@functools.cache
+def _inserting(more: tuple[str, ...]) -> str:
+    """The statement for new parts with these columns beside those that all have."""
+    columns = (*_COLUMNS, *more)
+    marks = ", ".join("?" * len(columns))
+    return f"INSERT INTO asset ({', '.join(columns)}, revision) VALUES ({marks}, 1)"
 
 
-def _essence(written: Written) -> tuple[object, ...]:
-    """What of a part's row is compared, in the order of the columns."""
+def _text(part: Part, projection: Projection) -> str:
+    return rows.text_of(part.cls, projection.scope, part.attributes)
+
+
+def _essence(projection: Projection) -> tuple[object, ...]:
+    """What of the row of each part is compared, in the order of the columns."""
     return (
-        written.cls,
-        written.state,
-        written.scope,
-        codec.to_micros(written.first_seen),
-        ",".join(written.kinds),
-        int(written.demo),
-        written.attributes,
+        projection.state,
+        projection.scope,
+        codec.to_micros(projection.first_seen),
+        ",".join(projection.source_kinds),
+        int(projection.demo),
     )
 
 

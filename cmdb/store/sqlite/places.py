@@ -101,7 +101,7 @@ def _packed(places: Iterable[Place]) -> str:
     groups: dict[tuple[str, int, str], list[str]] = {}
     for scope, address, at, witness in places:
         groups.setdefault((scope, codec.to_micros(at), witness), []).append(address)
-    return codec.canonical([[*key, *addresses] for key, addresses in groups.items()]).decode()
+    return codec.canonical_words([[*key, *addresses] for key, addresses in groups.items()]).decode()
 
 
 def _read(body: str) -> list[tuple[str, str, int, str]]:

@@ -123,8 +123,8 @@ class Records:
     def confirm(self, record: int, kind: SectionKind, at: int, *, anew: bool = False) -> None:
         """A section was said whole; `anew` also moves the time back."""
         seen = self.seen(record)
-        before = seen.confirmed.get(kind.value)
-        seen.confirmed[kind.value] = at if anew or before is None else max(before, at)
+        before = seen.confirmed.get(kind.number)
+        seen.confirmed[kind.number] = at if anew or before is None else max(before, at)
         self._altered.add(record)
 
     def flush(self) -> None:

@@ -6,6 +6,7 @@ import functools
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import cast
 
 from cmdb.model.observation import Json
@@ -16,6 +17,8 @@ from cmdb.store.sqlite.bonds import Bond, Bonds
 from cmdb.store.sqlite.endpoints import Endpoints
 from cmdb.store.sqlite.neighbours import relation_row
 
+_PLAIN = frozenset({str, int})
+"""Types of values that are the same when they are equal: 1 is True, too, and 1.0."""
 _STATED = "SELECT source, type, target, at, detail FROM relation "
 
 
@@ -60,30 +63,31 @@ class Relations:
         self, asset: AssetId, projection: Projection, parts: Mapping[str, AssetId]
     ) -> _Told:
         told = _Told({}, {}, set())
-        seen = codec.to_micros(projection.last_seen)
+        instants: dict[datetime | None, int] = {None: codec.to_micros(projection.last_seen)}
         for edge in projection.edges:
-            source = asset if edge.source_local is None else parts.get(edge.source_local)
+            local, type_, goal, socket, _, detail, observed = edge
+            source = asset if local is None else parts.get(local)
             target = self._target(edge, projection, parts, asset)
             if source is None or target is None:
                 continue
-            if edge.target_socket is not None:
+            if socket is not None:
                 told.sockets.add(target)
-            stated = edge.target is not None and edge.target != asset
-            kept = told.stated if stated else told.packed
-            at = seen if edge.observed_at is None else codec.to_micros(edge.observed_at)
-            detail = None if edge.detail is None else _written(edge.detail)
-            key = (source, edge.type, target)
+            kept = told.packed if goal is None or goal == asset else told.stated
+            at = instants.get(observed)
+            if at is None:
+                at = instants[observed] = codec.to_micros(cast("datetime", observed))
+            key = (source, type_, target)
             known = kept.get(key)
             if known is None or at > known.at:
-                kept[key] = Bond(source, edge.type, target, at, detail)
+                words = None if detail is None else _written(detail)
+                kept[key] = Bond(source, type_, target, at, words)
         return told
 
     def _target(
         self, edge: Edge, projection: Projection, parts: Mapping[str, AssetId], asset: AssetId
     ) -> AssetId | None:
         if edge.target_socket is not None:
-            address, protocol, port = edge.target_socket
-            socket = (projection.scope, address, protocol, port)
+            socket = (projection.scope, *edge.target_socket)
             return self._endpoints.at(socket, projection.first_seen, demo=projection.demo)
         if edge.target_part is not None:
             return parts.get(edge.target_part)
@@ -142,11 +146,11 @@ class Relations:
 
 def _written(detail: Json) -> str:
     """The JSON of a detail; the same few are said of many."""
-    if isinstance(detail, dict) and all(type(v) in {str, int} for v in detail.values()):
+    if isinstance(detail, dict) and _PLAIN.issuperset(map(type, detail.values())):
         return _written_words(tuple(cast("dict[str, str | int]", detail).items()))
     return codec.canonical(detail).decode()
 
 
 @functools.lru_cache(maxsize=16_384)
 def _written_words(words: tuple[tuple[str, str | int], ...]) -> str:
-    return codec.canonical(dict(words)).decode()
+    return codec.canonical_words(dict(words)).decode()

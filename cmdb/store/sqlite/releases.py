@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from cmdb.store.sqlite.packed import NONE, Delta, Ids, count_of, learn, pack, un
 
 _ALL = "SELECT r.hash, r.id, t.system FROM release r JOIN title t ON t.id = r.title ORDER BY r.hash"
 _HASH_BYTES = 8
+_LINE_FEED = 0x0A
 _LATEST_DAY = 65_535
 _MOST_NEW = 4_096
 """Releases kept beside the array before they are sorted into it."""
@@ -49,19 +50,20 @@ class Releases:
 
     def intern(self, programs: Sequence[Programs | ProgramColumns]) -> bytes:
         """Packs the release ids of all entries with their days."""
-        ids, days = [NONE], [np.empty(0, np.uint16)]
+        ids, days, dated = [NONE], [np.empty(0, np.uint16)], False
         for system in programs:
             columns = columns_of(system)
             found = self._ids(columns)
             ids.append(found)
             days.append(_days(columns.installed_days, len(found)))
+            dated = dated or bool(columns.installed_days)
         every = np.concatenate(ids)
         if not len(every):
             return pack(NONE)
         order = np.argsort(every)
         ordered = every[order]
         if (ordered[1:] > ordered[:-1]).all():
-            return pack(ordered, np.concatenate(days)[order])
+            return pack(ordered, np.concatenate(days)[order] if dated else None)
         # Of one release named twice the later word counts.
         unique, first = np.unique(every[::-1], return_index=True)
         return pack(unique, np.concatenate(days)[::-1][first])
@@ -150,18 +152,25 @@ class Releases:
         known, ids = self._array()
         if not len(known):
             return np.zeros(len(keys), np.uint32), np.zeros(len(keys), bool)
-        place = np.searchsorted(known, keys)
+        # Neighbours are near each other in memory: in order the search takes half the time.
+        order = np.argsort(keys)
+        ordered = keys[order]
+        place = np.searchsorted(known, ordered)
         place[place == len(known)] = 0
-        return ids[place], known[place] == keys
+        found, hit = np.empty(len(keys), np.uint32), np.empty(len(keys), bool)
+        found[order] = ids[place]
+        hit[order] = known[place] == ordered
+        return found, hit
 
     def _ids(self, columns: ProgramColumns) -> Ids:
         keys = np.frombuffer(columns.hashes, "<i8") ^ np.int64(_salt(columns.package_system))
         found, hit = self._look(keys)
+        if hit.all():
+            return found
         missed = np.flatnonzero(~hit)
-        if len(missed):
-            entries = columns.text.split(b"\n")
-            for place_, key in zip(missed.tolist(), keys[missed].tolist(), strict=True):
-                found[place_] = self._release(columns.package_system, key, entries[place_])
+        entries = _lines(columns.text, missed)
+        for place, key, entry in zip(missed.tolist(), keys[missed].tolist(), entries, strict=True):
+            found[place] = self._release(columns.package_system, key, entry)
         return found
 
     def _release(self, system: str, key: int, entry: bytes) -> int:
@@ -212,6 +221,14 @@ class Releases:
         self._known = None
         self._new.clear()
         self._late.clear()
+
+
+def _lines(text: bytes, places: NDArray[np.int64]) -> Iterator[bytes]:
+    """Some of the lines of a text, each of which is closed by a line feed."""
+    ends = np.flatnonzero(np.frombuffer(text, np.uint8) == _LINE_FEED)
+    starts = np.where(places > 0, ends[places - 1] + 1, 0)
+    for start, end in zip(starts.tolist(), ends[places].tolist(), strict=True):
+        yield text[start:end]
 
 
 def _days(days: Sequence[int], count: int) -> NDArray[np.uint16]:

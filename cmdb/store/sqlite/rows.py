@@ -38,7 +38,7 @@ _UPDATE = (
     + " AND ".join(f"{c} IS :{c} COLLATE BINARY" for c in _STANDING)
 )
 """For a row of which nothing differs that an index holds: an upsert writes every index again."""
-_INSERT = (
+_UPSERT = (
     f"INSERT INTO asset (id, {', '.join(_WRITTEN)}) VALUES (:id, :{', :'.join(_WRITTEN)})"
     f" ON CONFLICT (id) DO UPDATE SET {', '.join(f'{c}=excluded.{c}' for c in _WRITTEN)}"
 )
@@ -129,9 +129,15 @@ class Rows:
         self, asset: AssetId, written: Written, revision: int, phrase: int | None = None
     ) -> None:
         """Makes the row; `phrase` is what full-text search finds of a part."""
-        shape = Shape.MACHINE if written.parent is None else Shape.PART
-        doc = self._bodies.closed(shape, codec.canonical(dict(written.attributes)))
+        if written.parent is None:
+            doc = self._bodies.closed(Shape.MACHINE, codec.canonical(dict(written.attributes)))
+        else:
+            doc = self.document(written.attributes)
         _write(self._db, (asset, written, revision), (doc, phrase))
+
+    def document(self, attributes: Mapping[str, Json]) -> bytes:
+        """The attributes of a part, packed: parts are alike everywhere."""
+        return self._bodies.closed_alike(Shape.PART, codec.canonical(dict(attributes)))
 
 
 def _write(
@@ -144,7 +150,7 @@ def _write(
     values: dict[str, object] = {
         **{column: written.attributes.get(column) for column in COLUMNS},
         "id": asset,
-        "name": display_name(written, asset),
+        "name": display_name(written.attributes, asset),
         "cls": written.cls,
         "state": written.state,
         "parent": written.parent,
@@ -161,13 +167,13 @@ def _write(
         "phrase": phrase,
     }
     if revision == 1 or not db.execute(_UPDATE, values).rowcount:
-        db.execute(_INSERT, values)
+        db.execute(_UPSERT, values)
 
 
-def display_name(written: Written, asset: AssetId) -> str:
+def display_name(attributes: Mapping[str, Json], asset: AssetId) -> str:
     """What people call it: its name, or the next best that is known."""
     for attribute in ("name", "fqdn", "address", "system_serial", "product", "model"):
-        value = written.attributes.get(attribute)
+        value = attributes.get(attribute)
         if isinstance(value, str) and value:
             return value
     return f"ci-{asset}"

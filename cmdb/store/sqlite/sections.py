@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from cmdb.model.observation import SectionKind
+from cmdb.model.observation import KIND_BY_NUMBER, SectionKind
 from cmdb.store.port import RecordId, StoredSection
 from cmdb.store.sqlite import codec, packed
 from cmdb.store.sqlite.bodies import Bodies, opened
@@ -24,6 +24,7 @@ from cmdb.store.sqlite.transaction import Transaction
 
 KINDS = 16
 """Room for section kinds in a section's id, which is record * 16 + kind."""
+_KIND = KIND_BY_NUMBER.__getitem__
 _SECTION = "SELECT id, version, at, tx, digest, body FROM section "
 
 
@@ -67,13 +68,13 @@ class Sections:
     def kinds(self, record: RecordId) -> frozenset[SectionKind]:
         """See the port."""
         with translated(self._path):
-            return frozenset(map(SectionKind, self._records.seen(record).confirmed))
+            return frozenset(map(_KIND, self._records.seen(record).confirmed))
 
     def section(self, record: RecordId, kind: SectionKind) -> StoredSection | None:
         """See the port."""
         with translated(self._path):
-            found = self._row(record * KINDS + kind.value)
-            return self._stored(record, kind.value, found) if found else None
+            found = self._row(record * KINDS + kind.number)
+            return self._stored(record, kind.number, found) if found else None
 
     def sections(self, record: RecordId) -> dict[SectionKind, StoredSection]:
         """See the port."""
@@ -87,7 +88,7 @@ class Sections:
                 )
                 rows.update((row[0], self._opened(row)) for row in found.fetchall())
             return {
-                SectionKind(kind): self._stored(record, kind, row)
+                KIND_BY_NUMBER[kind]: self._stored(record, kind, row)
                 for kind in kinds
                 if (row := rows.get(first + kind)) is not None
             }
@@ -113,18 +114,18 @@ class Sections:
 
     def put_section(self, record: RecordId, kind: SectionKind, section: StoredSection) -> None:
         """See the port."""
-        key = record * KINDS + kind.value
+        key = record * KINDS + kind.number
         at = codec.to_micros(section.observed_at)
         with translated(self._path):
             # A record that never confirmed a kind has no row of it.
-            known = kind.value in self._records.seen(record).confirmed
+            known = kind.number in self._records.seen(record).confirmed
             old = self._row(key) if known else None
             new = _Current(self._version(), at, self._tx.id, section.digest, section.body)
             told = True
             if old is not None:
-                confirmed = self._records.seen(record).confirmed[kind.value]
+                confirmed = self._records.seen(record).confirmed[kind.number]
                 told = self._remember(key, old, confirmed, base=(new.version, new.body))
-            closed = self._bodies.closed(kind.value, section.body)
+            closed = self._bodies.closed(kind.number, section.body)
             self._db.execute(
                 "INSERT OR REPLACE INTO section VALUES (?, ?, ?, ?, ?, ?)",
                 (key, new.version, at, new.tx, new.digest, closed),
@@ -152,12 +153,12 @@ class Sections:
     def confirm(self, record: RecordId, kind: SectionKind, at: datetime) -> None:
         """See the port."""
         with translated(self._path):
-            if kind.value in self._records.seen(record).confirmed:
+            if kind.number in self._records.seen(record).confirmed:
                 self._records.confirm(record, kind, codec.to_micros(at))
 
     def put_late(self, record: RecordId, kind: SectionKind, section: StoredSection) -> None:
         """See the port."""
-        key = record * KINDS + kind.value
+        key = record * KINDS + kind.number
         at = codec.to_micros(section.observed_at)
         with translated(self._path):
             known = self._db.execute(
@@ -173,7 +174,7 @@ class Sections:
 
     def past(self, record: RecordId, kind: SectionKind) -> Iterator[StoredSection]:
         """See the port."""
-        key = record * KINDS + kind.value
+        key = record * KINDS + kind.number
         with translated(self._path):
             current = self._row(key)
             rows = self._db.execute(
@@ -210,7 +211,7 @@ class Sections:
                     f"DELETE FROM {table} WHERE {column} BETWEEN ? AND ?", (first, last)
                 )
             for kind in SectionKind:
-                self._current.pop(first + kind.value, None)
+                self._current.pop(first + kind.number, None)
 
     def settle(self) -> None:
         """Ends a transaction."""

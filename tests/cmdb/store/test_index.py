@@ -214,7 +214,8 @@ def test_who_left_and_came_back_with_other_sockets_is_read_again(
         with record.transaction(T0):
             record.view.put(asset, machine(1, ports))
 
-    asset = record.view.new_asset()
+    with record.transaction(T0):
+        asset = record.view.new_asset()
     tell({1})
     assert users(reader) == {1: {asset}}
     tell(set())
