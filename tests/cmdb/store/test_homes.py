@@ -15,9 +15,12 @@ from cmdb.store.port import Search
 from cmdb.store.sqlite.record import SqliteRecord, open_record
 from cmdb.store.sqlite.schema import MIGRATIONS
 from reconcile.adopt import adopt
+from tests.cmdb.store.past_answers import answers
 from tests.reconcile.history import Engine, observation
 
 HOMES = sorted((Path(__file__).parent / "homes").glob("*.sql"))
+PASTS = sorted((Path(__file__).parent / "homes/past").glob("*.sql"))
+"""Homes with weeks of changes, late words and a compacted past; beside them what they answered."""
 
 
 @pytest.fixture(params=HOMES, ids=lambda path: path.stem)
@@ -108,6 +111,19 @@ def test_parts_are_found_by_their_words(home: tuple[Path, dict[str, Any]]) -> No
     with closing(open_record(path)) as record:
         found = record.view.search(Search(text="postgres", cls="Service"))
         assert [row.name for row in found.rows] == ["postgres:5432"]
+
+
+@pytest.mark.parametrize("home", PASTS, indirect=True, ids=lambda path: path.stem)
+def test_it_tells_of_its_past_what_it_told(home: tuple[Path, dict[str, Any]]) -> None:
+    path, before = home
+    assert len(set(before.values())) > 100
+    with closing(open_record(path)) as record:
+        assert answers(record) == before
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
+        assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    with closing(open_record(path, readonly=True)) as again:
+        assert answers(again) == before
 
 
 @pytest.mark.parametrize("home", HOMES[:1], indirect=True, ids=["1"])
