@@ -58,8 +58,8 @@ _STATED = "SELECT source, type, target, at, detail FROM relation WHERE owner=?"
 _INSIDE = "SELECT id FROM asset WHERE id=?1 OR parent=?1"
 _OTHERS = (
     "SELECT r.id FROM record r CROSS JOIN section s ON s.id = r.id * 16 + :kind"
-    " WHERE s.tx > :tx OR s.at > :limit OR EXISTS (SELECT 1 FROM past p WHERE p.section = s.id"
-    " AND p.at > s.at AND p.at <= :limit) ORDER BY r.id"
+    " WHERE s.tx > :tx OR s.at > :limit OR EXISTS (SELECT 1 FROM past p JOIN tx t ON t.id = p.tx"
+    " WHERE p.aside = s.id AND p.at + t.at > s.at) ORDER BY r.id"
 )
 
 

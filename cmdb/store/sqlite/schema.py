@@ -182,6 +182,25 @@ def _step_7(db: sqlite3.Connection) -> None:
     sockets_anew(db)
 
 
+_CHAINED = """
+CREATE TABLE past_9 (id INTEGER PRIMARY KEY, older INTEGER NOT NULL, aside INTEGER,
+  at INTEGER NOT NULL, confirmed INTEGER NOT NULL, tx INTEGER NOT NULL, ended INTEGER, digest BLOB,
+  patch BLOB NOT NULL);
+ALTER TABLE section RENAME COLUMN version TO past;
+ALTER TABLE pend RENAME COLUMN version TO past;
+"""
+"""Step 9: the past of a section as a chain that begins at its row, without an index; times as
+differences from that of the transaction, or from the word's own."""
+
+
+def _step_9(db: sqlite3.Connection) -> None:
+    from cmdb.store.sqlite.upgrade_9 import upgrade
+
+    for statement in filter(str.strip, _CHAINED.split(";")):
+        db.execute(statement)
+    upgrade(db)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     _LEDGER + _VIEW,
     _step_2,
@@ -191,6 +210,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _PARTED,
     _step_7,
     _SILENCES,
+    _step_9,
 )
 
 COLUMNS = (
