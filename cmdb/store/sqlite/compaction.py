@@ -32,7 +32,10 @@ SELECT u.id FROM run u WHERE u.at < min(:before, (
    WHERE r.source = u.source AND r.scope = u.scope AND l.ended_tx IS NULL AND l.last IS NOT NULL))
  ORDER BY u.id LIMIT :limit
 """
-_CHANGES = "SELECT id FROM change WHERE at < :before ORDER BY id LIMIT :limit"
+_CHANGES = (
+    "SELECT c.id FROM change c CROSS JOIN tx t ON t.id = c.tx WHERE t.at < :before"
+    " ORDER BY c.id LIMIT :limit"
+)
 _POLICY = "retention"
 _IN_PART = {kind.value for kind in (*SCALARS, SectionKind.HEAD)}
 
