@@ -17,9 +17,14 @@ Days = NDArray[np.uint16]
 _MARK = b"\xff\xff\xff\xff"
 """Schema 1 began with the number of ids, which cannot be this large."""
 _HEADER = struct.Struct("<4sIBB")
-_PATCH = struct.Struct("<BBHHH")
-_PATCH_KIND = 1
-"""zstd frames begin with another byte."""
+_PATCH = struct.Struct("<cBHHH")
+_MANY, _FEW = b"\x01", b"\x02"
+"""The first byte of a patch; zstd frames begin with another. Few ids have a shorter header, and the
+width that the largest needs."""
+_SHORT = struct.Struct("<cBBBB")
+_FEW_AT_MOST = 0xFF
+_DATED = 0x80
+_PLACES = np.array([1, 1 << 8, 1 << 16], np.uint32)
 _MOST_PATCHED = 0xFFFF
 _MOST_DIFFERENCES = 8
 _differences: dict[tuple[bytes, bytes], Delta] = {}
@@ -116,11 +121,18 @@ def make_patch(older: bytes, newer: bytes) -> bytes | None:
     if max(counts) > _MOST_PATCHED:
         return None
     parts = [delta.gone, delta.come, again]
-    body = b"".join(part.astype("<u4").tobytes() for part in parts)
+    tail = b""
     if days is not None:
         told = np.concatenate([delta.gone, again])
-        body += days[np.searchsorted(ids, told)].astype("<u2").tobytes()
-    return _PATCH.pack(_PATCH_KIND, int(days is not None), *counts) + body
+        tail = days[np.searchsorted(ids, told)].astype("<u2").tobytes()
+    body = np.concatenate(parts).astype("<u4").view(np.uint8).reshape(-1, 4)
+    if max(counts) > _FEW_AT_MOST:
+        return _PATCH.pack(_MANY, int(days is not None), *counts) + body.tobytes() + tail
+    largest = max([0xFFFF, *(int(part[-1]) for part in parts if len(part))])
+    width = (largest.bit_length() + 7) // 8
+    body = body[:, :width]
+    head = width | (0 if days is None else _DATED)
+    return _SHORT.pack(_FEW, head, *counts) + body.tobytes() + tail
 
 
 def _is_dated(body: bytes) -> bool:
@@ -138,14 +150,27 @@ def _altered(ids: Ids, days: Days | None, now: Ids, now_days: Days | None) -> Id
 
 def is_patch(patch: bytes) -> bool:
     """Whether make_patch() made it."""
-    return patch[:1] == bytes([_PATCH_KIND])
+    return patch[:1] in (_MANY, _FEW)
 
 
 def _read_patch(patch: bytes) -> tuple[bool, Ids, Ids, Ids, Days]:
-    _, dated, gone, come, again = _PATCH.unpack_from(patch)
-    ids = np.frombuffer(patch, "<u4", gone + come + again, _PATCH.size).astype(np.uint32)
-    days = np.frombuffer(patch, "<u2", -1 if dated else 0, _PATCH.size + 4 * len(ids))
+    if patch[:1] == _FEW:
+        _, head, gone, come, again = _SHORT.unpack_from(patch)
+        dated, width, start = head & _DATED, head & ~_DATED, _SHORT.size
+    else:
+        _, dated, gone, come, again = _PATCH.unpack_from(patch)
+        width, start = 4, _PATCH.size
+    count = gone + come + again
+    ids = _read_ids(patch, start, count, width)
+    days = np.frombuffer(patch, "<u2", -1 if dated else 0, start + width * count)
     return bool(dated), ids[:gone], ids[gone : gone + come], ids[gone + come :], days
+
+
+def _read_ids(patch: bytes, start: int, count: int, width: int) -> Ids:
+    if width == len(_PLACES):
+        wide = np.frombuffer(patch, np.uint8, count * width, start).reshape(-1, width)
+        return wide @ _PLACES
+    return np.frombuffer(patch, f"<u{width}", count, start).astype(np.uint32)
 
 
 def delta_of(patch: bytes) -> Delta:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import sqlite3
+import struct
 from contextlib import closing
 
 import numpy as np
@@ -63,8 +64,24 @@ def test_a_small_change_has_a_small_patch() -> None:
     newer = {key: day for key, day in older.items() if key > 9} | {2: 0, 6: 0, 10: 0}
     patch = packed.make_patch(of(older), of(newer))
     assert patch is not None
-    assert len(patch) < 40
+    assert len(patch) < 20
     assert packed.apply_patch(patch, of(newer)) == of(older)
+
+
+def test_a_patch_of_before_schema_10_is_read() -> None:
+    patch = struct.pack("<BBHHH", 1, 1, 2, 1, 1) + np.array([3, 900, 70_000, 8], "<u4").tobytes()
+    patch += np.array([5, 6, 7], "<u2").tobytes()
+    newer = {8: 1, 12: 2, 70_000: 3}
+    assert packed.is_patch(patch)
+    assert read(packed.apply_patch(patch, of(newer))) == {3: 5, 900: 6, 8: 7, 12: 2}
+
+
+def test_a_large_change_leads_back() -> None:
+    older = dict.fromkeys(range(1, 6000, 3), 4)
+    newer = dict.fromkeys(range(1, 6000, 2), 9)
+    patch = packed.make_patch(of(older), of(newer))
+    assert patch is not None
+    assert read(packed.apply_patch(patch, of(newer))) == older
 
 
 def test_tiles_know_who_has_what() -> None:
