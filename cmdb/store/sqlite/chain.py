@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TypeVar
+from typing import NamedTuple, TypeVar, overload
 
 from cmdb.store.sqlite import codec, packed
 
@@ -33,11 +33,11 @@ _ADD = (
     " VALUES (?1, ?2, ?3 - coalesce((SELECT at FROM tx WHERE id=?5), 0), ?4, ?5, ?6, ?7, ?8)"
 )
 _Weight = tuple[int, ...]
+_Row = tuple[int, int, int, int, int | None, bytes | None, bytes]
 _Any = TypeVar("_Any")
 
 
-@dataclass(frozen=True, slots=True)
-class Earlier:
+class Earlier(NamedTuple):
     """One earlier word."""
 
     id: int
@@ -47,11 +47,11 @@ class Earlier:
     confirmed: int
     tx: int
     ended_tx: int
-    aside: bool
-    """Whether it came late: others never rest on it."""
     digest: bytes | None
     """None: that of its body."""
     patch: bytes
+    aside: bool = False
+    """Whether it came late: others never rest on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,24 +87,69 @@ def newest_aside(db: sqlite3.Connection, first: int, last: int) -> dict[int, int
     return dict(db.execute(sql, (first, last)))
 
 
-def read(db: sqlite3.Connection, newest: int, current_tx: int) -> list[Earlier]:
-    """The words from one on, newest first.
+class Chain(Sequence[Earlier]):
+    """The words of a chain, newest first; each is made when it is asked for."""
+
+    def __init__(self, rows: list[_Row], current_tx: int) -> None:
+        self._rows = rows
+        self._current_tx = current_tx
+        self._aside = {
+            place for place, row in enumerate(rows) if row[4] is not None and row[4] <= 0
+        }
+        """Places of words on which no other rests."""
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> Earlier: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Earlier]: ...
+    def __getitem__(self, place: int | slice) -> Earlier | list[Earlier]:
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(len(self)))]
+        id_, at, confirmed, tx, ended, digest, patch = self._rows[place]
+        base, ended_by, before = CURRENT, self._current_tx, place - 1
+        while before in self._aside:
+            before -= 1
+        if before >= 0:
+            base, ended_by = self._rows[before][0], self._rows[before][3]
+        if place not in self._aside:
+            return Earlier(id_, base, at, at + confirmed, tx, ended or ended_by, digest, patch)
+        base = NOTHING if ended == LATE_WHOLE else base
+        return Earlier(id_, base, at, at + confirmed, tx, tx, digest, patch, aside=True)
+
+    def known(self, tx: int, until: int) -> list[Earlier]:
+        """Those known by a transaction and said by a time."""
+        rows = enumerate(self._rows)
+        return [self[place] for place, row in rows if row[1] <= until and row[3] <= tx]
+
+    def way(self, wanted: int) -> tuple[bool, list[bytes]]:
+        """The patches that lead to a word, and whether they begin at what is said now."""
+        place = next(place for place, row in enumerate(self._rows) if row[0] == wanted)
+        if self._rows[place][4] == LATE_WHOLE:
+            return False, [self._rows[place][6]]
+        between = enumerate(self._rows[:place])
+        patches = [row[6] for each, row in between if each not in self._aside]
+        return True, [*patches, self._rows[place][6]]
+
+    def bodies(self, current: bytes) -> dict[int, bytes]:
+        """What all of them say, by their numbers."""
+        found = {CURRENT: current, NOTHING: b""}
+        for word in self:
+            found[word.id] = walk(found[word.rests_on], [word.patch])
+        return found
+
+
+def read(db: sqlite3.Connection, newest: int, current_tx: int) -> Chain:
+    """The words from one on.
 
     Args:
         db: The file.
         newest: Where the chain begins, 0 for nowhere.
         current_tx: The transaction of what is said now; anything where nothing is.
     """
-    found = []
-    base, ended_by = CURRENT, current_tx
-    for id_, at, confirmed, tx, ended, digest, patch in db.execute(_CHAIN, (newest,)):
-        aside = ended is not None and ended <= 0
-        rests_on = NOTHING if ended == LATE_WHOLE else base
-        ended_tx = tx if aside else ended_by if ended is None else ended
-        found.append(Earlier(id_, rests_on, at, at + confirmed, tx, ended_tx, aside, digest, patch))
-        if not aside:
-            base, ended_by = id_, tx
-    return found
+    return Chain(db.execute(_CHAIN, (newest,)).fetchall(), current_tx)
 
 
 def add(db: sqlite3.Connection, word: New, patch: bytes, place: Place) -> int:
@@ -173,33 +218,9 @@ def difference(older: bytes, newer: bytes, *, programs: bool) -> tuple[bytes, bo
     return (codec.compress(older, newer), False) if patch is None else (patch, True)
 
 
-def bodies(words: Sequence[Earlier], current: bytes) -> dict[int, bytes]:
-    """What the words of a whole chain say, by their numbers."""
-    found = {CURRENT: current, NOTHING: b""}
-    for word in words:
-        base = found[word.rests_on]
-        patch = word.patch
-        found[word.id] = (
-            packed.apply_patch(patch, base)
-            if packed.is_patch(patch)
-            else codec.decompress(patch, base)
-        )
-    return found
-
-
 def digest_of(word: Earlier, body: bytes) -> bytes:
     """The digest of a word that says this."""
     return codec.digest(body) if word.digest is None else word.digest
-
-
-def way(words: Sequence[Earlier], wanted: int) -> tuple[bool, list[bytes]]:
-    """The patches that lead to a word, and whether they begin at what is said now."""
-    patches = []
-    for word in reversed(words):
-        if word.id == wanted:
-            patches.append(word.patch)
-            wanted = word.rests_on
-    return wanted == CURRENT, patches[::-1]
 
 
 def walk(body: bytes, patches: Sequence[bytes]) -> bytes:
@@ -217,6 +238,8 @@ def by_weight(
     words: Sequence[_Any], weight: Callable[[_Any], _Weight], digest: Callable[[_Any], bytes]
 ) -> list[_Any]:
     """Words by weight, those of one weight by digest: these are asked for only where it counts."""
+    if len(words) <= 1:
+        return [*words]
     weights = [weight(word) for word in words]
     shared = Counter(weights)
     keys = [

@@ -17,7 +17,7 @@ from cmdb.model.observation import SCALARS, SectionKind
 from cmdb.store.history import Marks
 from cmdb.store.sqlite import chain, codec, programs
 from cmdb.store.sqlite.bodies import opened
-from cmdb.store.sqlite.chain import Earlier
+from cmdb.store.sqlite.chain import Chain, Earlier
 from cmdb.store.sqlite.connection import translated
 from cmdb.store.sqlite.history import MARKS
 from cmdb.store.sqlite.sections import KINDS
@@ -180,7 +180,7 @@ class _Section:
 class _Said:
     """What the earlier words of a section say; they are opened when that is asked first."""
 
-    def __init__(self, db: sqlite3.Connection, section: _Section, words: list[Earlier]) -> None:
+    def __init__(self, db: sqlite3.Connection, section: _Section, words: Chain) -> None:
         self._db = db
         self._section = section
         self.words = words
@@ -188,7 +188,7 @@ class _Said:
     @cached_property
     def _bodies(self) -> dict[int, bytes]:
         body = self._section.body
-        return chain.bodies(self.words, b"" if body is None else opened(self._db, body))
+        return self.words.bodies(b"" if body is None else opened(self._db, body))
 
     def digest(self, word: Earlier) -> bytes:
         """Of one of them."""

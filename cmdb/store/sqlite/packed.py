@@ -6,6 +6,7 @@ Also the difference of two such sets, which is all that the past of a list of pr
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,7 @@ width that the largest needs."""
 _SHORT = struct.Struct("<cBBBB")
 _FEW_AT_MOST = 0xFF
 _DATED = 0x80
+_WIDTHS: dict[int, np.dtype[np.unsignedinteger]] = {2: np.dtype("<u2"), 4: np.dtype("<u4")}
 _PLACES = np.array([1, 1 << 8, 1 << 16], np.uint32)
 _MOST_PATCHED = 0xFFFF
 _MOST_DIFFERENCES = 8
@@ -166,17 +168,42 @@ def _read_patch(patch: bytes) -> tuple[bool, Ids, Ids, Ids, Days]:
     return bool(dated), ids[:gone], ids[gone : gone + come], ids[gone + come :], days
 
 
-def _read_ids(patch: bytes, start: int, count: int, width: int) -> Ids:
-    if width == len(_PLACES):
-        wide = np.frombuffer(patch, np.uint8, count * width, start).reshape(-1, width)
-        return wide @ _PLACES
-    return np.frombuffer(patch, f"<u{width}", count, start).astype(np.uint32)
+def _read_ids(body: bytes, start: int, count: int, width: int) -> Ids:
+    if width in _WIDTHS:
+        return np.frombuffer(body, _WIDTHS[width], count, start).astype(np.uint32)
+    return np.frombuffer(body, np.uint8, count * width, start).reshape(-1, width) @ _PLACES
 
 
 def delta_of(patch: bytes) -> Delta:
     """What came and what went from the older to the newer set, read from the patch."""
     _, gone, come, _, _ = _read_patch(patch)
     return Delta(come, gone)
+
+
+def deltas_of(patches: Sequence[bytes]) -> tuple[Ids, NDArray[np.bool_]]:
+    """All that came or went by patches, in their order, and whether it went: was there before."""
+    heads = np.frombuffer(b"".join([patch[: _SHORT.size] for patch in patches]), np.uint8)
+    table = heads.reshape(-1, _SHORT.size)
+    if (table[:, 0] == _FEW[0]).all() and (table[:, 1] < _DATED).all():
+        return _read_all(patches, table[:, 1], table[:, 2:])
+    deltas = [delta_of(patch) for patch in patches]
+    told = [ids for delta in deltas for ids in (delta.gone, delta.come)]
+    went = np.repeat([True, False] * len(deltas), [len(ids) for ids in told])
+    return np.concatenate(told), went
+
+
+def _read_all(
+    patches: Sequence[bytes], widths: NDArray[np.uint8], counts: NDArray[np.uint8]
+) -> tuple[Ids, NDArray[np.bool_]]:
+    """The same of hundreds of small ones, at once; those of one width together."""
+    each = widths.repeat(counts.sum(axis=1, dtype=np.int64))
+    told = np.empty(len(each), np.uint32)
+    for width in np.unique(widths).tolist():
+        chosen = zip(patches, widths.tolist(), strict=True)
+        body = b"".join([patch[_SHORT.size :] for patch, its in chosen if its == width])
+        told[each == width] = _read_ids(body, 0, len(body) // width, width)
+    went = np.tile(np.array([True, False, False]), len(patches))
+    return told, went.repeat(counts.ravel())
 
 
 def apply_patch(patch: bytes, newer: bytes) -> bytes:

@@ -185,7 +185,7 @@ class Sections:
         key = record * KINDS + kind.value
         with translated(self._path):
             words, body = self._chain(key)
-        said = chain.bodies(words, body)
+        said = words.bodies(body)
         for word in sorted(words, key=lambda word: (word.at, word.tx, word.id), reverse=True):
             found = said[word.id]
             yield StoredSection(
@@ -195,7 +195,7 @@ class Sections:
                 codec.from_micros(word.confirmed),
             )
 
-    def _chain(self, key: int) -> tuple[list[chain.Earlier], bytes]:
+    def _chain(self, key: int) -> tuple[chain.Chain, bytes]:
         """The earlier words of a section, and what is said now."""
         current = self._row(key)
         if current is None:
@@ -206,7 +206,7 @@ class Sections:
         """Digests of earlier words of that time."""
         words, body = self._chain(key)
         found = [word for word in words if word.at == at]
-        said = chain.bodies(words, body) if found else {}
+        said = words.bodies(body) if found else {}
         for word in found:
             yield chain.digest_of(word, said[word.id]), word.at
 

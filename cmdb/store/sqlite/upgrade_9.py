@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import groupby
 
 from cmdb.model.observation import SectionKind
@@ -79,9 +78,7 @@ class _Section:
     def _word(self, row: _Row) -> Earlier:
         version, base, at, confirmed, tx, ended_tx, digest, patch = row
         rests_on = NOTHING if base == 0 else CURRENT if base == self._version else base
-        return Earlier(
-            version, rests_on, at, confirmed, tx, ended_tx, aside=False, digest=digest, patch=patch
-        )
+        return Earlier(version, rests_on, at, confirmed, tx, ended_tx, digest, patch)
 
     def _ordered(self, words: Sequence[Earlier]) -> list[Earlier]:
         """As they went: each before those that rest on it. What came late is told to be so."""
@@ -90,7 +87,7 @@ class _Section:
         replaced = []
         for word in words:
             if word.tx == word.ended_tx and word.id not in resting:
-                late[word.rests_on].append(replace(word, aside=True))
+                late[word.rests_on].append(word._replace(aside=True))
             else:
                 replaced.append(word)
         found = late.pop(CURRENT, [])

@@ -68,7 +68,7 @@ class Words:
     def __init__(self, connection: sqlite3.Connection, record: int) -> None:
         self._db = connection
         self._record = record
-        self._past: dict[int, list[chain.Earlier]] = {}
+        self._past: dict[int, chain.Chain] = {}
         self._rows: dict[int, tuple[int, int, int, bytes, bytes]] = {}
         self._asides: dict[int, int] = {}
         self._confirmed: dict[int, int] = {}
@@ -126,11 +126,7 @@ class Words:
         if not patches:
             return tuple(held.tolist())
         # From newer to older: what came was not there before, what went was; the oldest counts.
-        deltas = [packed.delta_of(patch) for patch in reversed(patches)]
-        told = np.concatenate([ids for delta in deltas for ids in (delta.gone, delta.come)])
-        was = np.repeat(
-            [True, False] * len(deltas), [len(i) for d in deltas for i in (d.gone, d.come)]
-        )
+        told, was = packed.deltas_of(patches[::-1])
         last, place = np.unique(told, return_index=True)
         kept = held[~np.isin(held, last)]
         return tuple(np.sort(np.concatenate([kept, last[was[place]]])).tolist())
@@ -152,8 +148,7 @@ class Words:
     def _earlier(self, kind: int, tx: int, until: int) -> list[Word]:
         """Words known by a transaction and said by a time, the current one included."""
         section = self._record * KINDS + kind
-        rows = self._chain(kind)
-        found = [_word(section, row) for row in rows if row.at <= until and row.tx <= tx]
+        found = [_word(section, row) for row in self._chain(kind).known(tx, until)]
         current = self._current(kind)
         if current is not None and current.at <= until and current.tx <= tx:
             found.append(current)
@@ -165,7 +160,7 @@ class Words:
             return []
         return [word for word in self._earlier(kind, tx, until) if word.at > after]
 
-    def _chain(self, kind: int) -> list[chain.Earlier]:
+    def _chain(self, kind: int) -> chain.Chain:
         if kind not in self._past:
             row = self._rows.get(kind)
             newest, tx = (row[0], row[2]) if row else (self._asides.get(kind, 0), 0)
@@ -178,7 +173,7 @@ class Words:
         current = self._rows.get(kind)
         begins, patches = True, list[bytes]()
         if word.place != chain.CURRENT:
-            begins, patches = chain.way(self._chain(kind), word.place)
+            begins, patches = self._chain(kind).way(word.place)
         start = opened(self._db, current[4]) if current is not None and begins else b""
         return start, patches
 
