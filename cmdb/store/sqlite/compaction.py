@@ -1,33 +1,29 @@
 """Makes the past smaller: of earlier words one a month, and feed and runs from a day on.
 
-A word that goes may be what others are differences from: those that stay are written again as
-differences from the next one that stays.
+A word that goes may be what others rest on: those that stay are written again as differences from
+the next one that stays.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from cmdb.model.observation import SCALARS, SectionKind
 from cmdb.store.history import Marks
-from cmdb.store.sqlite import codec, packed, programs
+from cmdb.store.sqlite import chain, codec, programs
 from cmdb.store.sqlite.bodies import opened
+from cmdb.store.sqlite.chain import Chain, Earlier
 from cmdb.store.sqlite.connection import translated
 from cmdb.store.sqlite.history import MARKS
-from cmdb.store.sqlite.sections import KINDS, unpatched
+from cmdb.store.sqlite.sections import KINDS
 from cmdb.store.values import RecordId
 
-_PAST = (
-    "SELECT version, base, at, confirmed, digest, patch, tx, ended_tx FROM past WHERE section=?"
-    " ORDER BY at, version"
-)
-_OLD = (
-    "SELECT section FROM past WHERE section >= ? AND section < ? AND at < ? GROUP BY section"
-    " HAVING count(*) > 1"
-)
+_SECTIONS = "SELECT id, past, at, tx, body FROM section WHERE id >= ? AND id < ? AND past > 0"
 _RUNS = """
 SELECT u.id FROM run u WHERE u.at < min(:before, (
   SELECT coalesce(min(n.at), :before) FROM record r JOIN seen n ON n.record = r.id
@@ -36,10 +32,12 @@ SELECT u.id FROM run u WHERE u.at < min(:before, (
    WHERE r.source = u.source AND r.scope = u.scope AND l.ended_tx IS NULL AND l.last IS NOT NULL))
  ORDER BY u.id LIMIT :limit
 """
-_CHANGES = "SELECT id FROM change WHERE at < :before ORDER BY id LIMIT :limit"
+_CHANGES = (
+    "SELECT c.id FROM change c CROSS JOIN tx t ON t.id = c.tx WHERE t.at < :before"
+    " ORDER BY c.id LIMIT :limit"
+)
 _POLICY = "retention"
 _IN_PART = {kind.value for kind in (*SCALARS, SectionKind.HEAD)}
-_Row = tuple[int, int, int, int, bytes, bytes, int, int]
 
 
 class SqliteCompaction:
@@ -57,13 +55,24 @@ class SqliteCompaction:
         with translated(self._path):
             if not dry_run:
                 self._free(first, last)
-            sections = self._db.execute(_OLD, (first * KINDS, (last + 1) * KINDS, until)).fetchall()
-            return sum(self._section(s, until, dry_run=dry_run) for (s,) in sections)
+            return sum(
+                self._section(section, until, dry_run=dry_run)
+                for section in self._sections(first * KINDS, (last + 1) * KINDS)
+            )
+
+    def _sections(self, begin: int, end: int) -> list[_Section]:
+        """Those of a range that have a past."""
+        rows = self._db.execute(_SECTIONS, (begin, end)).fetchall()
+        found = {row[0]: _Section(*row) for row in rows}
+        for id_, newest in chain.newest_aside(self._db, begin, end - 1).items():
+            # Only late words tell of it, where it is not among the others.
+            found.setdefault(id_, _Section(id_, newest))
+        return [found[id_] for id_ in sorted(found)]
 
     def _free(self, first: RecordId, last: RecordId) -> None:
         """Sees to it that of the block that is not written no past is needed."""
         begin = programs.sealed(self._db) << programs.BITS
-        sql = "SELECT 1 FROM pend WHERE record BETWEEN ? AND ? AND version > 0 LIMIT 1"
+        sql = "SELECT 1 FROM pend WHERE record BETWEEN ? AND ? AND past > 0 LIMIT 1"
         if self._db.execute(sql, (max(first, begin), last)).fetchone():
             programs.tell_open(self._db)
 
@@ -73,67 +82,49 @@ class SqliteCompaction:
             row = self._db.execute("SELECT max(id) FROM record").fetchone()
         return RecordId(row[0] or 0)
 
-    def _section(self, section: int, before: int, *, dry_run: bool) -> int:
-        rows: list[_Row] = self._db.execute(_PAST, (section,)).fetchall()
-        going = _superfluous(rows, before) - self._needed(section, rows)
-        if not going or dry_run:
-            return len(going)
-        self._rest_on_others(section, rows, going)
-        self._db.executemany("DELETE FROM past WHERE version=?", [(v,) for v in sorted(going)])
+    def _section(self, section: _Section, before: int, *, dry_run: bool) -> int:
+        words = chain.read(self._db, section.past, section.tx)
+        said = _Said(self._db, section, words)
+        going = _superfluous(words, before, said.digest)
+        if going:
+            going -= self._needed(section.id, said)
+        if going and not dry_run:
+            self._take_out(section, said, going)
         return len(going)
 
-    def _needed(self, section: int, rows: Sequence[_Row]) -> set[int]:
+    def _needed(self, section: int, said: _Said) -> set[int]:
         """Words that end a stretch, and those that the index of programs has not read yet."""
-        record = section // KINDS
+        record, words = section // KINDS, said.words
         ends = self._db.execute(
             "SELECT DISTINCT until FROM link WHERE record=? AND until IS NOT NULL", (record,)
         ).fetchall()
         needed: set[int] = set()
         if ends and section % KINDS in _IN_PART:
             # The last word of a stretch is gathered from all that was told in part before.
-            return {row[0] for row in rows}
+            return {word.id for word in words}
         for (until,) in ends:
-            said = [row for row in rows if row[2] < until]
-            if said:
-                needed.add(max(said, key=lambda row: (row[2], row[4]))[0])
+            before = [word for word in words if word.at < until]
+            if before:
+                last = chain.by_weight(before, lambda word: (word.at,), said.digest)[-1]
+                needed.add(last.id)
         if section % KINDS == SectionKind.PROGRAMS.value:
-            waiting = {
-                version
-                for (version,) in self._db.execute(
-                    "SELECT version FROM pend WHERE record=?", (record,)
-                )
-                if record < programs.sealed(self._db) << programs.BITS
-            }
-            needed |= waiting
-            needed |= {row[1] for row in rows if row[0] in waiting}
+            needed |= self._waiting(record, words)
         return needed
 
-    def _rest_on_others(self, section: int, rows: Sequence[_Row], going: set[int]) -> None:
-        moved = [row for row in rows if row[0] not in going and row[1] in going]
-        if not moved:
-            return
-        bases = {row[0]: row[1] for row in rows}
-        bodies = self._bodies(section, rows)
-        for version, base, *_ in moved:
-            while base in going:
-                base = bases[base]  # noqa: PLW2901 - walks up to one that stays
-            patch = None
-            if section % KINDS == SectionKind.PROGRAMS.value:
-                patch = packed.make_patch(bodies[version], bodies[base])
-            if patch is None:
-                patch = codec.compress(bodies[version], bodies[base])
-            self._db.execute(
-                "UPDATE past SET base=?, patch=? WHERE version=?", (base, patch, version)
-            )
+    def _waiting(self, record: int, words: Sequence[Earlier]) -> set[int]:
+        if record >= programs.sealed(self._db) << programs.BITS:
+            return set()
+        rows = self._db.execute("SELECT past FROM pend WHERE record=?", (record,)).fetchall()
+        waiting = {past for (past,) in rows}
+        return waiting | {word.rests_on for word in words if word.id in waiting}
 
-    def _bodies(self, section: int, rows: Sequence[_Row]) -> dict[int, bytes]:
-        known = [(0, b"")]
-        row = self._db.execute(
-            "SELECT version, body FROM section WHERE id=?", (section,)
-        ).fetchone()
-        if row is not None:
-            known.append((row[0], opened(self._db, row[1])))
-        return unpatched(known, {row[0]: (row[1], row[5]) for row in rows})
+    def _take_out(self, section: _Section, said: _Said, going: set[int]) -> None:
+        """Leaves those that stay as a chain."""
+        staying = [word for word in said.words if word.id not in going]
+        chain.relink(self._db, (section.id, section.at, section.tx), staying, said.difference)
+        newest = staying[0].id if staying else 0
+        self._db.execute("UPDATE section SET past=? WHERE id=?", (newest, section.id))
+        self._db.executemany("DELETE FROM past WHERE id=?", [(id_,) for id_ in sorted(going)])
 
     def changes(self, before: datetime, limit: int | None, *, dry_run: bool = False) -> int:
         """See the port."""
@@ -174,20 +165,57 @@ class SqliteCompaction:
             self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
 
-def _superfluous(rows: Sequence[_Row], before: int) -> set[int]:
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """A section that has a past."""
+
+    id: int
+    past: int
+    at: int = 0
+    tx: int = 0
+    body: bytes | None = None
+    """As it is kept; None where nothing is said now."""
+
+
+class _Said:
+    """What the earlier words of a section say; they are opened when that is asked first."""
+
+    def __init__(self, db: sqlite3.Connection, section: _Section, words: Chain) -> None:
+        self._db = db
+        self._section = section
+        self.words = words
+
+    @cached_property
+    def _bodies(self) -> dict[int, bytes]:
+        body = self._section.body
+        return self.words.bodies(b"" if body is None else opened(self._db, body))
+
+    def digest(self, word: Earlier) -> bytes:
+        """Of one of them."""
+        return word.digest if word.digest is not None else codec.digest(self._bodies[word.id])
+
+    def difference(self, word: int, base: int) -> bytes:
+        """What leads from one to another."""
+        listed = self._section.id % KINDS == SectionKind.PROGRAMS.value
+        return chain.difference(self._bodies[word], self._bodies[base], programs=listed)[0]
+
+
+def _superfluous(
+    words: Sequence[Earlier], before: int, digest: Callable[[Earlier], bytes]
+) -> set[int]:
     """Words of before a time that are neither the last of their month nor the last of all."""
-    old = sorted((row for row in rows if max(row[2], row[3]) < before), key=_weight)
+    told = [word for word in words if max(word.at, word.confirmed) < before]
+    old = chain.by_weight(told, _weight, digest)
     # The one that held at that time stays, whatever its month.
-    kept = {row[0] for row in old[-1:]}
+    kept = {word.id for word in old[-1:]}
     months: dict[tuple[int, int], int] = {}
-    for row in old:
-        said = codec.from_micros(row[2])
-        months[said.year, said.month] = row[0]
-    return {row[0] for row in old} - kept - set(months.values())
+    for word in old:
+        said = codec.from_micros(word.at)
+        months[said.year, said.month] = word.id
+    return {word.id for word in old} - kept - set(months.values())
 
 
-def _weight(row: _Row) -> tuple[int, bool, int, bytes]:
+def _weight(word: Earlier) -> tuple[int, ...]:
     """Of several words the one that counts comes last; as when they are read."""
-    _, _, at, confirmed, digest, _, tx, ended_tx = row
-    believed = tx != ended_tx
-    return max(at, confirmed), believed, tx * believed, digest
+    believed = word.tx != word.ended_tx
+    return max(word.at, word.confirmed), believed, word.tx * believed

@@ -22,7 +22,7 @@ from cmdb.store.sqlite.tiles import EMPTY, Pairs
 _PROGRAMS = SectionKind.PROGRAMS.value
 _TOLD = (
     " AND (EXISTS (SELECT 1 FROM section WHERE id = l.record * 16 + :kind)"
-    " OR EXISTS (SELECT 1 FROM past WHERE section = l.record * 16 + :kind))"
+    " OR EXISTS (SELECT 1 FROM past WHERE aside = l.record * 16 + :kind))"
 )
 _PARTED = (
     "SELECT DISTINCT l.asset FROM link l WHERE l.ended_tx IS NULL AND l.until IS NOT NULL" + _TOLD
@@ -37,7 +37,7 @@ _MOVED = (
     " SELECT l.record, l.asset, l.until IS NOT NULL, l.since > r.first_at FROM link l"
     " JOIN record r ON r.id = l.record WHERE l.ended_tx IS NOT NULL AND l.ended_tx >= :ended"
 )
-_LATE = "SELECT DISTINCT section >> 4 FROM past WHERE version > ? AND section & 15 = ?"
+_LATE = "SELECT DISTINCT aside >> 4 FROM past WHERE id > ? AND aside & 15 = ?"
 _SOME = 500
 
 
@@ -49,7 +49,7 @@ class Former:
         self._spoken = Spoken(connection)
         self._link = -1
         self._ended = 0
-        self._version = 0
+        self._word = 0
         self._programs: dict[int, Ids] = {}
         """Of each asset that a stretch which has ended may speak for: what it adds."""
         self._pairs: Joined | None = None
@@ -92,10 +92,10 @@ class Former:
         return True
 
     def _refresh(self) -> None:
-        link, ended, version = self._db.execute(
+        link, ended, word = self._db.execute(
             "SELECT (SELECT max(id) FROM link),"
             " (SELECT max(ended_tx) FROM link WHERE ended_tx IS NOT NULL),"
-            " (SELECT value FROM meta WHERE key='version')"
+            " (SELECT max(id) FROM past)"
         ).fetchone()
         if self._link < 0:
             self._note(row[0] for row in self._db.execute(_BEGUN))
@@ -104,7 +104,7 @@ class Former:
             wanted = {*self._moved(), *self._late()}
         for asset in wanted:
             self._read(asset)
-        self._link, self._ended, self._version = link or 0, ended or 0, int(version or 0)
+        self._link, self._ended, self._word = link or 0, ended or 0, word or 0
 
     def _read(self, asset: int) -> None:
         links = self._spoken.linked(asset)
@@ -145,7 +145,7 @@ class Former:
 
     def _late(self) -> Iterator[int]:
         """Assets of ended stretches of records that said something late of programs."""
-        rows = self._db.execute(_LATE, (self._version, _PROGRAMS)).fetchall()
+        rows = self._db.execute(_LATE, (self._word, _PROGRAMS)).fetchall()
         for (record,) in rows:
             sql = "SELECT asset FROM link WHERE record=? AND ended_tx IS NULL AND until IS NOT NULL"
             yield from (row[0] for row in self._db.execute(sql, (record,)))

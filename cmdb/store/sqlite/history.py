@@ -59,8 +59,8 @@ _STATED = "SELECT source, type, target, at, detail FROM relation WHERE owner=?"
 _INSIDE = "SELECT id FROM asset WHERE id=?1 OR parent=?1"
 _OTHERS = (
     "SELECT r.id FROM record r CROSS JOIN section s ON s.id = r.id * 16 + :kind"
-    " WHERE s.tx > :tx OR s.at > :limit OR EXISTS (SELECT 1 FROM past p WHERE p.section = s.id"
-    " AND p.at > s.at AND p.at <= :limit) ORDER BY r.id"
+    " WHERE s.tx > :tx OR s.at > :limit OR EXISTS (SELECT 1 FROM past p JOIN tx t ON t.id = p.tx"
+    " WHERE p.aside = s.id AND p.at + t.at > s.at) ORDER BY r.id"
 )
 
 
@@ -86,8 +86,30 @@ class SqliteHistory:
         tx = FOREVER
         if known_at is not None:
             with translated(self._path):
-                tx = feed.last_by(self._db, "tx", codec.to_micros(known_at))
+                tx = self._last("tx", "at", codec.to_micros(known_at))
         return Moment(as_of, known_at, tx)
+
+    def _last_change(self, at: datetime) -> int:
+        return self._last("change", "tx", self._last("tx", "at", codec.to_micros(at)))
+
+    def _last(self, table: str, column: str, at: int) -> int:
+        """The last row of a table by a column that ascends with its numbers, 0 for none."""
+        # Two questions: asked for both at once SQLite reads the whole table.
+        bounds = self._db.execute(
+            f"SELECT (SELECT min(id) FROM {table}), (SELECT max(id) FROM {table})"
+        ).fetchone()
+        nearest = f"SELECT id, {column} FROM {table} WHERE id <= ? ORDER BY id DESC LIMIT 1"
+        low, high = bounds[0] or 0, bounds[1] or 0
+        found = 0
+        while low <= high and high:
+            middle = (low + high) // 2
+            row = self._db.execute(nearest, (middle,)).fetchone()
+            if row is None or row[1] <= at:
+                found = row[0] if row else found
+                low = middle + 1
+            else:
+                high = row[0] - 1
+        return int(found)
 
     def record(self, record: RecordId, moment: Moment) -> RecordThen | None:
         """See the port."""
@@ -333,8 +355,7 @@ class SqliteHistory:
         """See the port."""
         limits = limits_of(moment)
         with translated(self._path):
-            rows = self._db.execute(feed.SELECT + "WHERE asset=? ORDER BY id DESC", (asset,))
-            for row in rows:
+            for row in feed.of_asset(self._db, asset):
                 late = row[5] > limits.tx if limits.as_of is None else row[1] > limits.limit
                 if not late:
                     break
@@ -343,14 +364,13 @@ class SqliteHistory:
     def newest_change(self, at: datetime) -> int:
         """See the port."""
         with translated(self._path):
-            return feed.last_by(self._db, "change", codec.to_micros(at))
+            return self._last_change(at)
 
     def feed(self, after: datetime, until: datetime) -> Iterator[Change]:
         """See the port."""
         with translated(self._path):
-            first = feed.last_by(self._db, "change", codec.to_micros(after))
-            last = feed.last_by(self._db, "change", codec.to_micros(until))
-            sql = feed.SELECT + "WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
+            first, last = self._last_change(after), self._last_change(until)
+            sql = feed.SELECT + "WHERE c.id > ? AND c.id <= ? ORDER BY c.id LIMIT ?"
             while rows := self._db.execute(sql, (first, last, _FEED_PAGE)).fetchall():
                 yield from feed.read(self._db, rows)
                 first = rows[-1][0]

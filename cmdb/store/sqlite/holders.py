@@ -21,8 +21,8 @@ Joined = NDArray[np.uint64]
 Flags = NDArray[np.bool_]
 
 _WAITING = (
-    "SELECT n.id, n.record, n.version, p.patch FROM pend n"
-    " LEFT JOIN past p ON p.version = n.version WHERE n.id > ? ORDER BY n.id"
+    "SELECT n.id, n.record, n.past, p.patch FROM pend n"
+    " LEFT JOIN past p ON p.id = n.past WHERE n.id > ? ORDER BY n.id"
 )
 _GROWTH = 4
 """A run is so many times as long as the next, at least: what is long is seldom merged."""
@@ -80,9 +80,9 @@ class _Waiting:
             self._words.drop(written)
             self._epoch = now
         new: list[tuple[Joined, Flags]] = []
-        for number, record, version, patch in self._db.execute(_WAITING, (self._upto,)).fetchall():
+        for number, record, past, patch in self._db.execute(_WAITING, (self._upto,)).fetchall():
             self._upto = number
-            if patch is None and version != FIRST:
+            if patch is None and past != FIRST:
                 self._take(new)
                 new = []
                 self._words.drop_owner(record)
@@ -101,7 +101,7 @@ class _Waiting:
             yield _words(record, delta.gone, came=False)
             yield _words(record, delta.come, came=True)
         else:
-            for _, _, ids in sections(self._db, record, record):
+            for _, ids in sections(self._db, record, record):
                 yield _words(record, ids, came=True)
 
 

@@ -68,6 +68,5 @@ def stored(word: Word, body: bytes, limits: Limits, silences: Silences) -> Store
     """
     latest = limits.limit if silences.since is None else silences.since
     confirmed = min(word.confirmed, latest)
-    return StoredSection(
-        body, word.digest, codec.from_micros(word.at), codec.from_micros(confirmed)
-    )
+    digest = codec.digest(body) if word.digest is None else word.digest
+    return StoredSection(body, digest, codec.from_micros(word.at), codec.from_micros(confirmed))

@@ -6,6 +6,7 @@ Also the difference of two such sets, which is all that the past of a list of pr
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,9 +18,15 @@ Days = NDArray[np.uint16]
 _MARK = b"\xff\xff\xff\xff"
 """Schema 1 began with the number of ids, which cannot be this large."""
 _HEADER = struct.Struct("<4sIBB")
-_PATCH = struct.Struct("<BBHHH")
-_PATCH_KIND = 1
-"""zstd frames begin with another byte."""
+_PATCH = struct.Struct("<cBHHH")
+_MANY, _FEW = b"\x01", b"\x02"
+"""The first byte of a patch; zstd frames begin with another. Few ids have a shorter header, and the
+width that the largest needs."""
+_SHORT = struct.Struct("<cBBBB")
+_FEW_AT_MOST = 0xFF
+_DATED = 0x80
+_WIDTHS: dict[int, np.dtype[np.unsignedinteger]] = {2: np.dtype("<u2"), 4: np.dtype("<u4")}
+_PLACES = np.array([1, 1 << 8, 1 << 16], np.uint32)
 _MOST_PATCHED = 0xFFFF
 _MOST_DIFFERENCES = 8
 _differences: dict[tuple[bytes, bytes], Delta] = {}
@@ -117,11 +124,18 @@ def make_patch(older: bytes, newer: bytes) -> bytes | None:
     if max(counts) > _MOST_PATCHED:
         return None
     parts = [delta.gone, delta.come, again]
-    body = b"".join(part.astype("<u4").tobytes() for part in parts)
+    tail = b""
     if days is not None:
         told = np.concatenate([delta.gone, again])
-        body += days[np.searchsorted(ids, told)].astype("<u2").tobytes()
-    return _PATCH.pack(_PATCH_KIND, int(days is not None), *counts) + body
+        tail = days[np.searchsorted(ids, told)].astype("<u2").tobytes()
+    body = np.concatenate(parts).astype("<u4").view(np.uint8).reshape(-1, 4)
+    if max(counts) > _FEW_AT_MOST:
+        return _PATCH.pack(_MANY, int(days is not None), *counts) + body.tobytes() + tail
+    largest = max([0xFFFF, *(int(part[-1]) for part in parts if len(part))])
+    width = (largest.bit_length() + 7) // 8
+    body = body[:, :width]
+    head = width | (0 if days is None else _DATED)
+    return _SHORT.pack(_FEW, head, *counts) + body.tobytes() + tail
 
 
 def _is_dated(body: bytes) -> bool:
@@ -139,20 +153,58 @@ def _altered(ids: Ids, days: Days | None, now: Ids, now_days: Days | None) -> Id
 
 def is_patch(patch: bytes) -> bool:
     """Whether make_patch() made it."""
-    return patch[:1] == bytes([_PATCH_KIND])
+    return patch[:1] in (_MANY, _FEW)
 
 
 def _read_patch(patch: bytes) -> tuple[bool, Ids, Ids, Ids, Days]:
-    _, dated, gone, come, again = _PATCH.unpack_from(patch)
-    ids = np.frombuffer(patch, "<u4", gone + come + again, _PATCH.size).astype(np.uint32)
-    days = np.frombuffer(patch, "<u2", -1 if dated else 0, _PATCH.size + 4 * len(ids))
+    if patch[:1] == _FEW:
+        _, head, gone, come, again = _SHORT.unpack_from(patch)
+        dated, width, start = head & _DATED, head & ~_DATED, _SHORT.size
+    else:
+        _, dated, gone, come, again = _PATCH.unpack_from(patch)
+        width, start = 4, _PATCH.size
+    count = gone + come + again
+    ids = _read_ids(patch, start, count, width)
+    days = np.frombuffer(patch, "<u2", -1 if dated else 0, start + width * count)
     return bool(dated), ids[:gone], ids[gone : gone + come], ids[gone + come :], days
+
+
+def _read_ids(body: bytes, start: int, count: int, width: int) -> Ids:
+    if width in _WIDTHS:
+        return np.frombuffer(body, _WIDTHS[width], count, start).astype(np.uint32)
+    return np.frombuffer(body, np.uint8, count * width, start).reshape(-1, width) @ _PLACES
 
 
 def delta_of(patch: bytes) -> Delta:
     """What came and what went from the older to the newer set, read from the patch."""
     _, gone, come, _, _ = _read_patch(patch)
     return Delta(come, gone)
+
+
+def deltas_of(patches: Sequence[bytes]) -> tuple[Ids, NDArray[np.bool_]]:
+    """All that came or went by patches, in their order, and whether it went: was there before."""
+    heads = np.frombuffer(b"".join([patch[: _SHORT.size] for patch in patches]), np.uint8)
+    table = heads.reshape(-1, _SHORT.size)
+    if (table[:, 0] == _FEW[0]).all() and (table[:, 1] < _DATED).all():
+        return _read_all(patches, table[:, 1], table[:, 2:])
+    deltas = [delta_of(patch) for patch in patches]
+    told = [ids for delta in deltas for ids in (delta.gone, delta.come)]
+    went = np.repeat([True, False] * len(deltas), [len(ids) for ids in told])
+    return np.concatenate(told), went
+
+
+def _read_all(
+    patches: Sequence[bytes], widths: NDArray[np.uint8], counts: NDArray[np.uint8]
+) -> tuple[Ids, NDArray[np.bool_]]:
+    """The same of hundreds of small ones, at once; those of one width together."""
+    each = widths.repeat(counts.sum(axis=1, dtype=np.int64))
+    told = np.empty(len(each), np.uint32)
+    for width in np.unique(widths).tolist():
+        chosen = zip(patches, widths.tolist(), strict=True)
+        body = b"".join([patch[_SHORT.size :] for patch, its in chosen if its == width])
+        told[each == width] = _read_ids(body, 0, len(body) // width, width)
+    went = np.tile(np.array([True, False, False]), len(patches))
+    return told, went.repeat(counts.ravel())
 
 
 def apply_patch(patch: bytes, newer: bytes) -> bytes:

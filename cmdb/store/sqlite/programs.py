@@ -2,8 +2,8 @@
 
 Records are indexed in blocks. A block is written once the next one begins, and again when much of
 it changed. What a record of a block that is not written said first, and what changed since a block
-was written, waits in the table `pend`: it names the version that became past, whose patch tells
-what came and went, or none, and then the record's section tells all.
+was written, waits in the table `pend`: it names the word that became past, whose patch tells what
+came and went, or none, and then the record's section tells all.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CHUNK = 500
 _SEAL_AFTER = 4 << BITS
 """Changes that wait for one block before it is written again."""
 FIRST, AGAIN = 0, -1
-"""Versions in `pend` that name no past: all that the section says is new, or may be other."""
+"""Numbers in `pend` that name no past: all that the section says is new, or may be other."""
 _REREAD_AFTER = 8 << BITS
 """Changes that wait for the block that is not written before they are told as first words."""
 _SEALED = "programs_sealed"
@@ -43,21 +43,21 @@ class ProgramIndex:
         self._untold: set[int] = set()
         self.releases = Releases(connection)
 
-    def changed(self, record: RecordId, version: int, *, told: bool) -> None:
+    def changed(self, record: RecordId, past: int, *, told: bool) -> None:
         """A record's programs changed.
 
         Args:
             record: The record.
-            version: The one that became past, 0 for none.
-            told: Whether the patch of that version tells what came and went.
+            past: The word that became past, 0 for none.
+            told: Whether its patch tells what came and went.
         """
         self._newest = max(self._newest, record)
         block = record >> BITS
-        if block < sealed(self._db) and not (told and version):
+        if block < sealed(self._db) and not (told and past):
             self._untold.add(block)
             return
-        word = version if told or not version else AGAIN
-        self._db.execute("INSERT INTO pend (record, version) VALUES (?, ?)", (record, word))
+        word = past if told or not past else AGAIN
+        self._db.execute("INSERT INTO pend VALUES (NULL, ?, ?)", (record, word))
         self._counts()[block] += 1
 
     def settle(self) -> None:
@@ -80,8 +80,7 @@ class ProgramIndex:
     def seal(self, block: int) -> None:
         """Writes a block from the sections of its records."""
         first, last = block << BITS, (block + 1 << BITS) - 1
-        owned = ((record, ids) for record, _, ids in sections(self._db, first, last))
-        tiles.write_block(self._db, Kind.PROGRAMS, block, owned)
+        tiles.write_block(self._db, Kind.PROGRAMS, block, sections(self._db, first, last))
         self._db.execute(
             "INSERT OR REPLACE INTO meta VALUES (?, ?)",
             (_SEALED, str(max(sealed(self._db), block + 1))),
@@ -136,7 +135,7 @@ def tell_open(db: sqlite3.Connection) -> int:
     block = sealed(db)
     _nothing_waits(db, block)
     db.execute(
-        f"INSERT INTO pend (record, version) SELECT r.id, {FIRST} FROM record r"
+        f"INSERT INTO pend SELECT NULL, r.id, {FIRST} FROM record r"
         f" CROSS JOIN section s ON s.id = r.id * 16 + {_SECTION} WHERE r.id >= ? ORDER BY r.id",
         (block << BITS,),
     )
@@ -151,15 +150,15 @@ def _nothing_waits(db: sqlite3.Connection, block: int) -> None:
         db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, now))
 
 
-def sections(db: sqlite3.Connection, first: int, last: int) -> Iterator[tuple[int, int, Ids]]:
-    """Record, version and release ids of the programs sections of a range of records."""
+def sections(db: sqlite3.Connection, first: int, last: int) -> Iterator[tuple[int, Ids]]:
+    """Record and release ids of the programs sections of a range of records."""
     rows = db.execute(
-        f"SELECT r.id, s.version, s.body FROM record r CROSS JOIN section s"
+        f"SELECT r.id, s.body FROM record r CROSS JOIN section s"
         f" ON s.id = r.id * 16 + {_SECTION} WHERE r.id BETWEEN ? AND ?",
         (first, last),
     )
-    for record, version, body in rows:
-        yield record, version, packed.unpack(opened(db, body))[0]
+    for record, body in rows:
+        yield record, packed.unpack(opened(db, body))[0]
 
 
 def describe(connection: sqlite3.Connection, releases: Iterable[int]) -> tuple[Installed, ...]:

@@ -182,6 +182,41 @@ def _step_7(db: sqlite3.Connection) -> None:
     sockets_anew(db)
 
 
+_CHAINED = """
+CREATE TABLE past_9 (id INTEGER PRIMARY KEY, older INTEGER NOT NULL, aside INTEGER,
+  at INTEGER NOT NULL, confirmed INTEGER NOT NULL, tx INTEGER NOT NULL, ended INTEGER, digest BLOB,
+  patch BLOB NOT NULL);
+ALTER TABLE section RENAME COLUMN version TO past;
+ALTER TABLE pend RENAME COLUMN version TO past;
+"""
+"""Step 9: the past of a section as a chain that begins at its row, without an index; times as
+differences from that of the transaction, or from the word's own."""
+
+
+def _step_9(db: sqlite3.Connection) -> None:
+    from cmdb.store.sqlite.upgrade_9 import upgrade
+
+    for statement in filter(str.strip, _CHAINED.split(";")):
+        db.execute(statement)
+    upgrade(db)
+
+
+_TOLD = """
+CREATE TABLE change_10 (id INTEGER PRIMARY KEY AUTOINCREMENT, tx INTEGER NOT NULL,
+  asset INTEGER NOT NULL, older INTEGER NOT NULL, what NOT NULL, body BLOB NOT NULL);
+INSERT INTO sqlite_sequence SELECT 'change_10', seq FROM sqlite_sequence WHERE name='change';
+INSERT INTO change_10 SELECT id, tx, asset, lag(id, 1, 0) OVER (PARTITION BY asset ORDER BY id),
+  CASE what WHEN 'changed' THEN 0 WHEN 'created' THEN 1 WHEN 'joined' THEN 2
+  WHEN 'dissolved' THEN 3 WHEN 'erased' THEN 4 ELSE what END, body FROM change ORDER BY id;
+CREATE TABLE told (asset INTEGER PRIMARY KEY, newest INTEGER NOT NULL);
+INSERT INTO told SELECT asset, max(id) FROM change GROUP BY asset;
+DROP TABLE change;
+ALTER TABLE change_10 RENAME TO change;
+"""
+"""Step 10: the feed of an asset as a chain that `told` begins, without an index; its times are
+those of its transactions."""
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     _LEDGER + _VIEW,
     _step_2,
@@ -191,6 +226,8 @@ MIGRATIONS: tuple[Migration, ...] = (
     _PARTED,
     _step_7,
     _SILENCES,
+    _step_9,
+    _TOLD,
 )
 
 COLUMNS = (

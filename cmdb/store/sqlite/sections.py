@@ -1,21 +1,21 @@
 """The sections of records with their history.
 
 A section's current body stands whole; earlier ones are differences from the version that took
-their place, so that a small change costs a few dozen bytes. A word that comes late is kept as a
-difference from whatever was current then: versions form a tree, each naming its base.
+their place, so that a small change costs a few dozen bytes (chain.py). A word that comes late is
+kept as a difference from whatever was current then.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from cmdb.model.observation import KIND_BY_NUMBER, SectionKind
 from cmdb.store.port import RecordId, StoredSection
-from cmdb.store.sqlite import codec, packed
+from cmdb.store.sqlite import chain, codec
 from cmdb.store.sqlite.bodies import Bodies, opened
 from cmdb.store.sqlite.connection import translated
 from cmdb.store.sqlite.programs import ProgramIndex
@@ -25,14 +25,15 @@ from cmdb.store.sqlite.transaction import Transaction
 KINDS = 16
 """Room for section kinds in a section's id, which is record * 16 + kind."""
 _KIND = KIND_BY_NUMBER.__getitem__
-_SECTION = "SELECT id, version, at, tx, digest, body FROM section "
+_SECTION = "SELECT id, past, at, tx, digest, body FROM section "
 
 
 @dataclass(slots=True)
 class _Current:
     """A section's row, its body in the clear."""
 
-    version: int
+    past: int
+    """The newest of its earlier words, 0 for none."""
     at: int
     tx: int
     digest: bytes
@@ -61,9 +62,10 @@ class Sections:
         self._records = shared.records
         self._programs = shared.programs
         self._bodies = shared.bodies
-        self._next_version: int | None = None
         self._current: dict[int, _Current | None] = {}
         """Rows that the transaction under way has read or written."""
+        self._asides: dict[int, dict[int, int]] = {}
+        """Of records that it asked for: sections with words out of order, and the newest such."""
 
     def kinds(self, record: RecordId) -> frozenset[SectionKind]:
         """See the port."""
@@ -103,8 +105,8 @@ class Sections:
         return found
 
     def _opened(self, row: tuple[int, int, int, int, bytes, bytes]) -> _Current:
-        _, version, at, tx, digest, body = row
-        return _Current(version, at, tx, digest, opened(self._db, body))
+        _, past, at, tx, digest, body = row
+        return _Current(past, at, tx, digest, opened(self._db, body))
 
     def _stored(self, record: int, kind: int, row: _Current) -> StoredSection:
         confirmed = self._records.seen(record).confirmed.get(kind, row.at)
@@ -120,35 +122,38 @@ class Sections:
             # A record that never confirmed a kind has no row of it.
             known = kind.number in self._records.seen(record).confirmed
             old = self._row(key) if known else None
-            new = _Current(self._version(), at, self._tx.id, section.digest, section.body)
+            new = _Current(0, at, self._tx.id, section.digest, section.body)
             told = True
             if old is not None:
                 confirmed = self._records.seen(record).confirmed[kind.number]
-                told = self._remember(key, old, confirmed, base=(new.version, new.body))
+                new.past, told = self._replaced(key, old, confirmed, new)
+            else:
+                new.past = self._aside(record).get(key, 0)
             closed = self._bodies.closed(kind.number, section.body)
             self._db.execute(
                 "INSERT OR REPLACE INTO section VALUES (?, ?, ?, ?, ?, ?)",
-                (key, new.version, at, new.tx, new.digest, closed),
+                (key, new.past, at, new.tx, new.digest, closed),
             )
             self._current[key] = new
             self._records.confirm(record, kind, codec.to_micros(section.confirmed_at), anew=True)
             if kind is SectionKind.PROGRAMS:
-                self._programs.changed(record, old.version if old else 0, told=told)
+                self._programs.changed(record, new.past if old else 0, told=told)
 
-    def _remember(self, key: int, old: _Current, confirmed: int, base: tuple[int, bytes]) -> bool:
-        """Keeps an earlier word; says whether its patch tells what came and went."""
-        patch = None
-        if key % KINDS == SectionKind.PROGRAMS.value:
-            patch = packed.make_patch(old.body, base[1])
-        written = codec.compress(old.body, base[1]) if patch is None else patch
-        self._db.execute(
-            "INSERT INTO past VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                old.version, key, base[0], old.at, confirmed, old.tx, self._tx.id, old.digest,
-                written,
-            ),
-        )  # fmt: skip
-        return patch is not None
+    def _replaced(self, key: int, old: _Current, confirmed: int, new: _Current) -> tuple[int, bool]:
+        """Keeps a word that another replaces; says whether its patch tells what came and went."""
+        patch, told = chain.difference(old.body, new.body, programs=_of_programs(key))
+        word = chain.New(old.at, confirmed, old.tx, old.digest, old.body)
+        place = chain.Place(old.past, key if old.at > new.at else None)
+        return chain.add(self._db, word, patch, place), told
+
+    def _aside(self, record: int) -> dict[int, int]:
+        known = self._asides.get(record)
+        if known is None:
+            first = record * KINDS
+            known = chain.newest_aside(self._db, first, first + KINDS - 1)
+            if self._tx.id:
+                self._asides[record] = known
+        return known
 
     def confirm(self, record: RecordId, kind: SectionKind, at: datetime) -> None:
         """See the port."""
@@ -161,89 +166,75 @@ class Sections:
         key = record * KINDS + kind.number
         at = codec.to_micros(section.observed_at)
         with translated(self._path):
-            known = self._db.execute(
-                "SELECT 1 FROM past WHERE section=? AND at=? AND digest=?",
-                (key, at, section.digest),
-            ).fetchone()
-            if known:
+            if any(word == (section.digest, at) for word in self._words_at(key, at)):
                 return
             current = self._row(key)
-            base = (current.version, current.body) if current else (0, b"")
-            late = _Current(self._version(), at, self._tx.id, section.digest, section.body)
-            self._remember(key, late, at, base)
+            base = b"" if current is None else current.body
+            patch, _ = chain.difference(section.body, base, programs=_of_programs(key))
+            word = chain.New(at, at, self._tx.id, section.digest, section.body)
+            if current is None:
+                newest = self._aside(record)
+                place = chain.Place(newest.get(key, 0), key, chain.LATE_WHOLE)
+                newest[key] = chain.add(self._db, word, patch, place)
+                return
+            place = chain.Place(current.past, key, chain.LATE)
+            current.past = chain.add(self._db, word, patch, place)
+            self._db.execute("UPDATE section SET past=? WHERE id=?", (current.past, key))
 
     def past(self, record: RecordId, kind: SectionKind) -> Iterator[StoredSection]:
         """See the port."""
         key = record * KINDS + kind.number
         with translated(self._path):
-            current = self._row(key)
-            rows = self._db.execute(
-                "SELECT at, version, base, confirmed, digest, patch FROM past WHERE section=?"
-                " ORDER BY at DESC, version DESC",
-                (key,),
-            ).fetchall()
-        known = [(0, b"")]
-        if current:
-            known.append((current.version, current.body))
-        bodies = unpatched(
-            known, {version: (base, patch) for _, version, base, _, _, patch in rows}
-        )
-        for at, version, _, confirmed, found, _ in rows:
+            words, body = self._chain(key)
+        said = words.bodies(body)
+        for word in sorted(words, key=lambda word: (word.at, word.tx, word.id), reverse=True):
+            found = said[word.id]
             yield StoredSection(
-                bodies[version], found, codec.from_micros(at), codec.from_micros(confirmed)
+                found,
+                chain.digest_of(word, found),
+                codec.from_micros(word.at),
+                codec.from_micros(word.confirmed),
             )
 
-    def _version(self) -> int:
-        if self._next_version is None:
-            row = self._db.execute("SELECT value FROM meta WHERE key='version'").fetchone()
-            self._next_version = int(row[0]) + 1 if row else 1
-        version = self._next_version
-        self._next_version += 1
-        return version
+    def _chain(self, key: int) -> tuple[chain.Chain, bytes]:
+        """The earlier words of a section, and what is said now."""
+        current = self._row(key)
+        if current is None:
+            return chain.read(self._db, self._aside(key // KINDS).get(key, 0), 0), b""
+        return chain.read(self._db, current.past, current.tx), current.body
+
+    def _words_at(self, key: int, at: int) -> Iterator[tuple[bytes, int]]:
+        """Digests of earlier words of that time."""
+        words, body = self._chain(key)
+        found = [word for word in words if word.at == at]
+        said = words.bodies(body) if found else {}
+        for word in found:
+            yield chain.digest_of(word, said[word.id]), word.at
 
     def erase(self, record: RecordId) -> None:
         """Removes all that a record ever said."""
         first, last = record * KINDS, record * KINDS + KINDS - 1
         with translated(self._path):
             self._db.execute("DELETE FROM pend WHERE record=?", (record,))
-            for table, column in (("past", "section"), ("section", "id")):
-                self._db.execute(
-                    f"DELETE FROM {table} WHERE {column} BETWEEN ? AND ?", (first, last)
-                )
+            newest = chain.newest_aside(self._db, first, last)
+            sql = "SELECT id, past FROM section WHERE id BETWEEN ? AND ?"
+            newest.update(self._db.execute(sql, (first, last)).fetchall())
+            for head in newest.values():
+                chain.remove(self._db, head)
+            self._db.execute("DELETE FROM section WHERE id BETWEEN ? AND ?", (first, last))
             for kind in SectionKind:
                 self._current.pop(first + kind.number, None)
+            self._asides.pop(record, None)
 
     def settle(self) -> None:
         """Ends a transaction."""
-        if self._next_version is not None:
-            self._db.execute(
-                "INSERT OR REPLACE INTO meta VALUES ('version', ?)", (str(self._next_version - 1),)
-            )
-        self._current = {}
+        self.forget()
 
     def forget(self) -> None:
-        """Drops what was remembered of a transaction that was rolled back."""
-        self._next_version = None
+        """Drops what was remembered of a transaction that ended."""
         self._current = {}
+        self._asides = {}
 
 
-def unpatched(
-    known: list[tuple[int, bytes]], patches: Mapping[int, tuple[int, bytes]]
-) -> dict[int, bytes]:
-    """Bodies by version. A late word's base may itself have become past since: bases come first."""
-    resting_on: dict[int, list[int]] = {}
-    for version, (base, _) in patches.items():
-        resting_on.setdefault(base, []).append(version)
-    bodies = {}
-    while known:
-        base, body = known.pop()
-        bodies[base] = body
-        for version in resting_on.get(base, ()):
-            patch = patches[version][1]
-            opened = (
-                packed.apply_patch(patch, body)
-                if packed.is_patch(patch)
-                else codec.decompress(patch, body)
-            )
-            known.append((version, opened))
-    return bodies
+def _of_programs(key: int) -> bool:
+    return key % KINDS == SectionKind.PROGRAMS.value

@@ -30,7 +30,7 @@ _PARTED = (
     " WHERE l.tx <= :tx AND (l.ended_tx IS NULL OR l.ended_tx > :tx) AND l.since <= :limit"
     " AND (l.until <= :limit OR l.since > r.first_at)"
     " AND (EXISTS (SELECT 1 FROM section WHERE id = l.record * 16 + :kind)"
-    " OR EXISTS (SELECT 1 FROM past WHERE section = l.record * 16 + :kind))"
+    " OR EXISTS (SELECT 1 FROM past WHERE aside = l.record * 16 + :kind))"
 )
 NOW = Limits(as_of=None, limit=FOREVER, tx=FOREVER)
 _PROGRAMS = SectionKind.PROGRAMS.value

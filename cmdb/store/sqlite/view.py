@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 from cmdb.model.classes import CLASSES
@@ -27,7 +28,7 @@ from cmdb.store.port import (
     Title,
 )
 from cmdb.store.sqlite import codec, feed, finding, rows
-from cmdb.store.sqlite.bodies import Bodies, Shape
+from cmdb.store.sqlite.bodies import Bodies
 from cmdb.store.sqlite.bonds import Bonds
 from cmdb.store.sqlite.connection import translated
 from cmdb.store.sqlite.endpoints import Endpoints
@@ -303,28 +304,20 @@ class SqliteView:
     def changes(self, asset: AssetId | None, limit: int, before: int | None) -> tuple[Change, ...]:
         """See the port."""
         newest = before if before is not None else 2**62
-        where, values = ("asset=? AND", (asset,)) if asset is not None else ("", ())
         with translated(self._path):
-            found = self._db.execute(
-                f"{feed.SELECT} WHERE {where} id < ? ORDER BY id DESC LIMIT ?",
-                (*values, newest, limit),
-            )
-            return feed.read(self._db, found.fetchall())
+            if asset is not None:
+                found = feed.of_asset(self._db, asset, before=before, page=min(limit, 64))
+                rows = [*islice(found, limit)]
+            else:
+                sql = feed.SELECT + "WHERE c.id < ? ORDER BY c.id DESC LIMIT ?"
+                rows = self._db.execute(sql, (newest, limit)).fetchall()
+            return feed.read(self._db, rows)
 
     def add_change(self, asset: AssetId, what: str, detail: Json) -> None:
         """See the port."""
         self._tx.touched = True
         with translated(self._path):
-            self._db.execute(
-                "INSERT INTO change (tx, at, asset, what, body) VALUES (?, ?, ?, ?, ?)",
-                (
-                    self._tx.id,
-                    codec.to_micros(self._tx.at),
-                    asset,
-                    what,
-                    self._bodies.closed(Shape.CHANGE, codec.canonical(detail)),
-                ),
-            )
+            feed.add(self._db, self._bodies, self._tx.id, (asset, what, detail))
 
     def change_sequence(self) -> int:
         """See the port."""

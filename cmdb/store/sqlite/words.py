@@ -1,33 +1,25 @@
 """Reads what a record said at a moment: one word of each section, along the chain of patches.
 
-A section's versions form a tree: each earlier one is a difference from the one it names as its
-base. Only the way from the current version down to the wanted one is walked.
+Of the chain of earlier words only those patches are applied that lead from what is said now to the
+wanted one.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 
-from cmdb.model.observation import SectionKind
 from cmdb.store.history import Moment
-from cmdb.store.sqlite import codec, packed
+from cmdb.store.sqlite import chain, codec, packed
 from cmdb.store.sqlite.bodies import opened
 from cmdb.store.sqlite.sections import KINDS
 
-_PAST = (
-    "SELECT version, base, at, confirmed, tx, ended_tx, digest, patch FROM past WHERE section=? "
-)
-_LATE = _PAST + "AND at > ? AND at <= ?"
 FOREVER = 2**62
 """Later than all that is seen, and all transactions."""
-
-_PastRow = tuple[int, int, int, int, int, int, bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +27,14 @@ class Word:
     """One version of a section."""
 
     section: int
-    version: int
+    place: int
+    """Its number among the earlier ones, chain.CURRENT for what is said now."""
     at: int
     confirmed: int
     tx: int
     ended_tx: int
-    digest: bytes
+    digest: bytes | None
+    """None: that of its body."""
 
     @property
     def late(self) -> bool:
@@ -79,31 +73,28 @@ class Words:
     def __init__(self, connection: sqlite3.Connection, record: int) -> None:
         self._db = connection
         self._record = record
-        self._past: dict[int, list[_PastRow]] = {}
+        self._past: dict[int, chain.Chain] = {}
         self._rows: dict[int, tuple[int, int, int, bytes, bytes]] = {}
+        self._asides: dict[int, int] = {}
         self._confirmed: dict[int, int] = {}
 
     def load(self, confirmed: dict[int, int]) -> None:
         """Reads the current words."""
-        first = self._record * KINDS
+        first, last = self._record * KINDS, self._record * KINDS + KINDS - 1
         self._confirmed = confirmed
         for row in self._db.execute(
-            "SELECT id, version, at, tx, digest, body FROM section WHERE id BETWEEN ? AND ?",
-            (first, first + KINDS - 1),
+            "SELECT id, past, at, tx, digest, body FROM section WHERE id BETWEEN ? AND ?",
+            (first, last),
         ):
             self._rows[row[0] - first] = row[1:]
+        asides = chain.newest_aside(self._db, first, last)
+        self._asides = {section - first: newest for section, newest in asides.items()}
 
     def kinds(self, *, late: bool) -> Iterable[int]:
         """Sections of which anything is said, or also those of which only late words tell."""
         if not late:
             return self._rows.keys()
-        first = self._record * KINDS
-        sql = "SELECT 1 FROM past WHERE section=? LIMIT 1"
-        return [
-            kind.value
-            for kind in SectionKind
-            if kind.value in self._rows or self._db.execute(sql, (first + kind.value,)).fetchone()
-        ]
+        return sorted(self._rows.keys() | self._asides.keys())
 
     def chosen(self, kind: int, limits: Limits) -> Word | None:
         """The word of a section at a moment."""
@@ -114,18 +105,18 @@ class Words:
                 return current
             return self._believed(kind, limits.tx)
         if current is not None and known and current.at <= limits.as_of:
-            late = self._late(kind, current.at, limits)
-            last = _last([current, *late], limits.limit)
+            late = self._late(kind, current.at, limits.as_of, limits.tx)
+            last = self._last([current, *late], limits.limit)
             # The same was said before and after: it held in between.
-            same = last is not None and last.digest == current.digest
+            same = last is current or (last and self._digest(last) == current.digest)
             return current if same and current.confirmed > limits.limit else last
-        return _last(self._earlier(kind, limits.tx, limits.as_of), limits.limit)
+        return self._last(self._earlier(kind, limits.tx, limits.as_of), limits.limit)
 
     def before(self, kind: int, until: int, limits: Limits) -> Word | None:
         """The last word before a time, of those known and said by the moment."""
         last = until - 1 if limits.as_of is None else min(until - 1, limits.as_of)
         found = self._earlier(kind, limits.tx, last)
-        return max(found, key=lambda word: (word.at, word.digest), default=None)
+        return self._heaviest(found, lambda word: (word.at,))
 
     def last_before(self, kind: int, until: int, limits: Limits) -> tuple[Word | None, int]:
         """The last word said before a time, and when it was said last before it.
@@ -133,51 +124,42 @@ class Words:
         A word is known at its first and last time; where nothing else was said between two, it was
         said all the while. Of two said at one time the one that says something counts.
         """
-        points: dict[int, dict[bytes, Word]] = {}
+        points: dict[int, list[Word]] = {}
         for word in self._earlier(kind, limits.tx, limits.limit):
-            for at in (word.at, word.heard(limits.limit)):
-                points.setdefault(at, {})[word.digest] = word
+            for at in {word.at, word.heard(limits.limit)}:
+                points.setdefault(at, []).append(word)
         times = sorted(points)
         place = bisect_left(times, until) - 1
         if place < 0:
             return None, 0
-        found = max(points[times[place]].values(), key=self._weight(points[times[place]]))
+        found = self._telling(points[times[place]], last=True)
         if place + 1 == len(times):
             return found, times[place]
-        after = min(points[times[place + 1]].values(), key=self._weight(points[times[place + 1]]))
-        return found, until if after.digest == found.digest else times[place]
+        after = self._telling(points[times[place + 1]], last=False)
+        same = after is found or self._digest(after) == self._digest(found)
+        return found, until if same else times[place]
 
-    def _weight(self, words: Collection[bytes]) -> Callable[[Word], tuple[bool, bytes]]:
-        """Orders words that were said at one time; what they say is read for several only."""
-        several = len(words) > 1
-        return lambda word: (several and bool(self.body(word)), word.digest)
+    def _telling(self, words: Sequence[Word], *, last: bool) -> Word:
+        """Of words said at one time the last, or the first, of those that say something."""
+        if len(words) == 1:
+            return words[0]
+        pick = max if last else min
+        return pick(words, key=lambda word: (bool(self.body(word)), self._digest(word)))
 
     def body(self, word: Word) -> bytes:
         """What it said."""
-        kind = word.section % KINDS
-        body, patches = self._way(kind, word.version)
-        for ours, run in groupby(patches, packed.is_patch):
-            if ours:
-                for patch in run:
-                    body = packed.apply_patch(patch, body)
-            else:
-                body = codec.decompress_chain(body, list(run))
-        return body
+        return chain.walk(*self._way(word))
 
     def releases(self, word: Word) -> tuple[int, ...]:
         """Release ids of a word of programs; small patches are applied to a set."""
-        body, patches = self._way(SectionKind.PROGRAMS.value, word.version)
+        body, patches = self._way(word)
         if not all(map(packed.is_patch, patches)):
-            return tuple(packed.unpack(self.body(word))[0].tolist())
+            return tuple(packed.unpack(chain.walk(body, patches))[0].tolist())
         held = packed.unpack(body)[0]
         if not patches:
             return tuple(held.tolist())
         # From newer to older: what came was not there before, what went was; the oldest counts.
-        deltas = [packed.delta_of(patch) for patch in reversed(patches)]
-        told = np.concatenate([ids for delta in deltas for ids in (delta.gone, delta.come)])
-        was = np.repeat(
-            [True, False] * len(deltas), [len(i) for d in deltas for i in (d.gone, d.come)]
-        )
+        told, was = packed.deltas_of(patches[::-1])
         last, place = np.unique(told, return_index=True)
         kept = held[~np.isin(held, last)]
         return tuple(np.sort(np.concatenate([kept, last[was[place]]])).tolist())
@@ -186,9 +168,10 @@ class Words:
         row = self._rows.get(kind)
         if row is None:
             return None
-        version, at, tx, digest, _ = row
+        _, at, tx, digest, _ = row
         confirmed = self._confirmed.get(kind, at)
-        return Word(self._record * KINDS + kind, version, at, confirmed, tx, FOREVER, digest)
+        section = self._record * KINDS + kind
+        return Word(section, chain.CURRENT, at, confirmed, tx, FOREVER, digest)
 
     def _believed(self, kind: int, tx: int) -> Word | None:
         """What was believed then; where that was taken out, the nearest before it."""
@@ -198,48 +181,53 @@ class Words:
     def _earlier(self, kind: int, tx: int, until: int) -> list[Word]:
         """Words known by a transaction and said by a time, the current one included."""
         section = self._record * KINDS + kind
-        if kind not in self._past:
-            self._past[kind] = self._db.execute(_PAST, (section,)).fetchall()
-        rows = self._past[kind]
-        found = [_word(section, row) for row in rows if row[2] <= until and row[4] <= tx]
+        found = [_word(section, row) for row in self._chain(kind).known(tx, until)]
         current = self._current(kind)
         if current is not None and current.at <= until and current.tx <= tx:
             found.append(current)
         return found
 
-    def _late(self, kind: int, after: int, limits: Limits) -> list[Word]:
-        section = self._record * KINDS + kind
-        rows = self._db.execute(_LATE, (section, after, limits.as_of)).fetchall()
-        return [_word(section, row) for row in rows if row[4] <= limits.tx]
+    def _late(self, kind: int, after: int, until: int, tx: int) -> list[Word]:
+        """Earlier words that tell of a later time than what is said now."""
+        if kind not in self._asides:
+            return []
+        return [word for word in self._earlier(kind, tx, until) if word.at > after]
 
-    def _way(self, kind: int, version: int) -> tuple[bytes, list[bytes]]:
-        """The body where the way starts, and the patches from there to a version."""
-        current = self._rows.get(kind)
-        if current is not None and current[0] == version:
-            return opened(self._db, current[4]), []
+    def _chain(self, kind: int) -> chain.Chain:
         if kind not in self._past:
-            section = self._record * KINDS + kind
-            self._past[kind] = self._db.execute(_PAST, (section,)).fetchall()
-        rows = {row[0]: row for row in self._past[kind]}
-        patches = []
-        while version in rows:
-            patches.append(rows[version][7])
-            version = rows[version][1]
-        start = b""
-        if current is not None and current[0] == version:
-            start = opened(self._db, current[4])
-        return start, patches[::-1]
+            row = self._rows.get(kind)
+            newest, tx = (row[0], row[2]) if row else (self._asides.get(kind, 0), 0)
+            self._past[kind] = chain.read(self._db, newest, tx)
+        return self._past[kind]
+
+    def _way(self, word: Word) -> tuple[bytes, list[bytes]]:
+        """The body where the way starts, and the patches from there to a word."""
+        kind = word.section % KINDS
+        current = self._rows.get(kind)
+        begins, patches = True, list[bytes]()
+        if word.place != chain.CURRENT:
+            begins, patches = self._chain(kind).way(word.place)
+        start = opened(self._db, current[4]) if current is not None and begins else b""
+        return start, patches
+
+    def _digest(self, word: Word) -> bytes:
+        return codec.digest(self.body(word)) if word.digest is None else word.digest
+
+    def _last(self, words: Sequence[Word], limit: int) -> Word | None:
+        """The one said last; of those said at one time the one that was believed, then by content.
+
+        What is never believed has no transaction that could count.
+        """
+        return self._heaviest(
+            words, lambda word: (word.said(limit), not word.late, word.tx * (not word.late))
+        )
+
+    def _heaviest(
+        self, words: Sequence[Word], weight: Callable[[Word], tuple[int, ...]]
+    ) -> Word | None:
+        ordered = chain.by_weight(words, weight, self._digest)
+        return ordered[-1] if ordered else None
 
 
-def _word(section: int, row: _PastRow) -> Word:
-    version, _, at, confirmed, tx, ended_tx, digest, _ = row
-    return Word(section, version, at, confirmed, tx, ended_tx, digest)
-
-
-def _last(words: Sequence[Word], limit: int) -> Word | None:
-    """The one said last; of those said at one time the one that was believed, then by content."""
-    return max(
-        words,
-        key=lambda word: (word.said(limit), not word.late, word.tx * (not word.late), word.digest),
-        default=None,
-    )
+def _word(section: int, row: chain.Earlier) -> Word:
+    return Word(section, row.id, row.at, row.confirmed, row.tx, row.ended_tx, row.digest)

@@ -11,13 +11,19 @@ from typing import Any
 
 import pytest
 
+from cmdb.model.observation import SectionKind
 from cmdb.store.port import Search
+from cmdb.store.sqlite import codec
 from cmdb.store.sqlite.record import SqliteRecord, open_record
 from cmdb.store.sqlite.schema import MIGRATIONS
+from cmdb.store.sqlite.sections import KINDS
 from reconcile.adopt import adopt
+from tests.cmdb.store.past_answers import answers
 from tests.reconcile.history import Engine, observation
 
 HOMES = sorted((Path(__file__).parent / "homes").glob("*.sql"), key=lambda path: int(path.stem))
+PASTS = sorted((Path(__file__).parent / "homes/past").glob("*.sql"))
+"""Homes with weeks of changes, late words and a compacted past; beside them what they answered."""
 
 
 @pytest.fixture(params=HOMES, ids=lambda path: path.stem)
@@ -109,6 +115,46 @@ def test_parts_are_found_by_their_words(home: tuple[Path, dict[str, Any]]) -> No
     with closing(open_record(path)) as record:
         found = record.view.search(Search(text="postgres", cls="Service"))
         assert [row.name for row in found.rows] == ["postgres:5432"]
+
+
+@pytest.mark.parametrize("home", PASTS, indirect=True, ids=lambda path: path.stem)
+def test_it_tells_of_its_past_what_it_told(home: tuple[Path, dict[str, Any]]) -> None:
+    path, before = home
+    assert len(set(before.values())) > 100
+    with closing(open_record(path)) as record:
+        assert answers(record) == before
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
+        assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    with closing(open_record(path, readonly=True)) as again:
+        assert answers(again) == before
+
+
+@pytest.mark.parametrize("home", PASTS[:1], indirect=True, ids=["7"])
+def test_a_word_that_rests_on_another_than_the_next_is_told_anew(
+    home: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    path, before = home
+    other = tmp_path / "other.db"
+    other.write_bytes(path.read_bytes())
+    with closing(open_record(other)) as record:
+        key = next(iter(record.ledger.all_records())).id
+        current = record.ledger.section(key, SectionKind.SERVICES)
+        assert current is not None
+        *_, first = record.ledger.past(key, SectionKind.SERVICES)
+    patch = codec.compress(first.body, current.body)
+    with closing(sqlite3.connect(path)) as db:
+        values = (patch, key * KINDS + SectionKind.SERVICES.value, first.digest)
+        moved = db.execute(
+            "UPDATE past SET patch=?1, base=(SELECT version FROM section WHERE id=?2)"
+            " WHERE version=(SELECT min(version) FROM past WHERE section=?2 AND digest=?3)"
+            " AND base != (SELECT version FROM section WHERE id=?2)",
+            values,
+        )
+        assert moved.rowcount == 1
+        db.commit()
+    with closing(open_record(path)) as record:
+        assert answers(record) == before
 
 
 @pytest.mark.parametrize("home", HOMES[:1], indirect=True, ids=["1"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import sqlite3
+import struct
 from contextlib import closing
 
 import numpy as np
@@ -63,8 +64,43 @@ def test_a_small_change_has_a_small_patch() -> None:
     newer = {key: day for key, day in older.items() if key > 9} | {2: 0, 6: 0, 10: 0}
     patch = packed.make_patch(of(older), of(newer))
     assert patch is not None
-    assert len(patch) < 40
+    assert len(patch) < 20
     assert packed.apply_patch(patch, of(newer)) == of(older)
+
+
+def test_a_patch_of_before_schema_10_is_read() -> None:
+    patch = struct.pack("<BBHHH", 1, 1, 2, 1, 1) + np.array([3, 900, 70_000, 8], "<u4").tobytes()
+    patch += np.array([5, 6, 7], "<u2").tobytes()
+    newer = {8: 1, 12: 2, 70_000: 3}
+    assert packed.is_patch(patch)
+    assert read(packed.apply_patch(patch, of(newer))) == {3: 5, 900: 6, 8: 7, 12: 2}
+
+
+@given(st.lists(SETS, min_size=2, max_size=6))
+def test_patches_are_read_at_once_as_one_by_one(sets: list[dict[int, int]]) -> None:
+    for dated in (False, True):
+        bodies = [of(each if dated else dict.fromkeys(each, 0)) for each in sets]
+        patches = [packed.make_patch(old, new) for old, new in itertools.pairwise(bodies)]
+        known = [patch for patch in patches if patch is not None]
+        if not known:
+            continue
+        deltas = [packed.delta_of(patch) for patch in known]
+        expected = [
+            (key, went)
+            for delta in deltas
+            for ids, went in ((delta.gone, True), (delta.come, False))
+            for key in ids.tolist()
+        ]
+        told, went = packed.deltas_of(known)
+        assert list(zip(told.tolist(), went.tolist(), strict=True)) == expected
+
+
+def test_a_large_change_leads_back() -> None:
+    older = dict.fromkeys(range(1, 6000, 3), 4)
+    newer = dict.fromkeys(range(1, 6000, 2), 9)
+    patch = packed.make_patch(of(older), of(newer))
+    assert patch is not None
+    assert read(packed.apply_patch(patch, of(newer))) == older
 
 
 def test_tiles_know_who_has_what() -> None:
