@@ -203,15 +203,21 @@ class _Said:
 def _superfluous(
     words: Sequence[Earlier], before: int, digest: Callable[[Earlier], bytes]
 ) -> set[int]:
-    """Words of before a time that are neither the last of their month nor the last of all."""
+    """Words of before a time that are neither the last of their month nor the last of all.
+
+    The last that was believed of each month stays, too: where one transaction told of many times,
+    that is all that is known of what was believed after it.
+    """
     told = [word for word in words if max(word.at, word.confirmed) < before]
     old = chain.by_weight(told, _weight, digest)
     # The one that held at that time stays, whatever its month.
     kept = {word.id for word in old[-1:]}
-    months: dict[tuple[int, int], int] = {}
+    months: dict[tuple[int, int, bool], int] = {}
     for word in old:
         said = codec.from_micros(word.at)
-        months[said.year, said.month] = word.id
+        months[said.year, said.month, False] = word.id
+        if word.tx != word.ended_tx:
+            months[said.year, said.month, True] = word.id
     return {word.id for word in old} - kept - set(months.values())
 
 

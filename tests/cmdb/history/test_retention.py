@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +97,28 @@ def test_one_word_a_month_stays_of_what_is_old(engine: Engine) -> None:
     assert "one word a month" in note.notes[0]
     with opened(engine.record, limit + timedelta(days=3, hours=1), None, engine.now) as past:
         assert past.view.find("pc").attributes["owner"] == "owner-92"
+
+
+def test_what_was_believed_after_a_long_transaction_stays(engine: Engine) -> None:
+    """A backlog of a month came at once: what its end said was believed until the next came."""
+    lines = [
+        observation(
+            "agent", "k", day * DAY, **COMPUTER,
+            attributes={"name": "pc", "system_serial": "SERIAL1", "owner": f"owner-{day}"},
+        )
+        for day in range(120)
+    ]  # fmt: skip
+    engine.tell(*lines, group=40)
+    believed = [START + timedelta(days=39, hours=1), START + timedelta(days=79, hours=1)]
+    before = [owner(engine, at) for at in believed]
+    assert before == ["owner-39", "owner-79"]
+    assert compact(engine, Policy(10, 10, None)) > 50
+    assert [owner(engine, at) for at in believed] == before
+
+
+def owner(engine: Engine, known_at: datetime) -> object:
+    with opened(engine.record, None, known_at, engine.now) as past:
+        return past.view.find("pc").attributes.get("owner")
 
 
 def test_the_feed_goes_only_where_that_is_set(engine: Engine) -> None:
