@@ -1,0 +1,75 @@
+"""The estate of a home without a server: what a server does by and by is done before it answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collector.home import Home
+from collector.local import LocalEstate
+from tests.reconcile.history import observation
+
+Import = Callable[..., None]
+
+
+@pytest.fixture
+def estate(tmp_path: Path) -> Iterator[LocalEstate]:
+    with closing(LocalEstate(Home(tmp_path / "home"))) as opened:
+        yield opened
+
+
+@pytest.fixture
+def bring(estate: LocalEstate) -> Import:
+    """Imports lines; all that they tell is in the view when it returns."""
+
+    def done(*lines: dict[str, Any], replay: bool = True) -> None:
+        text = "\n".join(map(json.dumps, lines))
+        told = estate.call("import.observations", {"text": text, "replay": replay})
+        assert (told["accepted"], told["refused"]) == (len(lines), [])
+        estate.call("import.wait", {"sequence": told["sequence"]})
+
+    return done
+
+
+def machine(number: int, at: int, **attributes: Any) -> dict[str, Any]:
+    named = {"name": f"pc-{number}", "system_serial": f"SER0000{number}", **attributes}
+    return observation("agent", f"k{number}", at, attributes=named)
+
+
+def test_an_import_weighs_what_time_alone_has_changed(estate: LocalEstate, bring: Import) -> None:
+    bring(machine(1, 0))
+    assert estate.call("assets.show", {"ref": "pc-1"})["asset"]["state"] == "present"
+    # The replay is over: from here on it is now, and nobody heard of pc-1 since.
+    new = machine(2, 0)
+    del new["at"], new["observed_at"]
+    bring(new, replay=False)
+    assert estate.call("assets.show", {"ref": "pc-2"})["asset"]["state"] == "present"
+    assert estate.call("assets.show", {"ref": "pc-1"})["asset"]["state"] == "retired"
+
+
+def test_a_difference_says_what_was_compacted(estate: LocalEstate, bring: Import) -> None:
+    days = (0, 3, 9, 12, 200)
+    bring(*(machine(1, 24 * day, owner=f"owner-{day}") for day in days))
+
+    def notes(name: str, **asked: str) -> str:
+        return "\n".join(estate.call(name, {"first": "2026-01-05", **asked})["notes"])
+
+    every = {"assets.diff": {"ref": "pc-1"}, "estate.diff": {}}
+    for name, asked in every.items():
+        assert notes(name, **asked) == ""
+    estate.call("retention.set", {"words": "30", "feed": "40", "runs": "50"})
+    ordered = estate.call("retention.run", {})
+    estate.call("import.wait", {"sequence": ordered["last"]})
+    one = notes("assets.diff", ref="pc-1", second="2026-01-11")
+    assert "this part of the past was compacted: before 2026-06-20" in one
+    assert "the change feed begins at 2026-06-10" in one
+    assert one.count("compacted") == 1
+    assert "the change feed begins at 2026-06-10" in notes("estate.diff")
+    late = {"first": "2026-07-01", "second": "2026-07-02"}
+    for name, asked in every.items():
+        assert notes(name, **asked, **late) == ""
