@@ -226,11 +226,12 @@ def _rows(field: str, row_type: type[Message]) -> Callable[[Any], Json]:
     def read(message: Message) -> Json:
         rows: list[Json] = []
         for row in getattr(message, field):
-            found: dict[str, Json] = {
-                name: value
-                for name, value in zip(plain, columns(row), strict=True)
-                if value or row.HasField(name)
-            }
+            values = columns(row)
+            found: dict[str, Json] = dict(zip(plain, values, strict=True))
+            if not all(values):
+                for name, value in zip(plain, values, strict=True):
+                    if not value and not row.HasField(name):
+                        del found[name]
             for name in odd:
                 value = getattr(row, name)
                 if value if isinstance(value, Sequence) else row.HasField(name):
