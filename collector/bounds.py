@@ -6,7 +6,7 @@ values mean is none of its business, save for the columns of programs.
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
@@ -44,8 +44,7 @@ TEXT_LIMITS = {
 # Names that identify must be as they are; other texts have such characters replaced.
 _EXACT = frozenset({"native_key", "scope", "run_id", "kind", "instance", "key"})
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_CONTROL_BYTES = bytes({*range(0x20), 0x7F} - {0x09, 0x0A})
-_LINE_FEED = 0x0A
+_TAB, _LINE_FEED, _FIRST_PLAIN, _DELETE = 0x09, 0x0A, 0x20, 0x7F
 _MOST_UTF8 = 4
 """Bytes of one character."""
 _WIDE = frozenset({FieldDescriptor.TYPE_UINT64, FieldDescriptor.TYPE_FIXED64})
@@ -89,26 +88,69 @@ def bound(message: Message) -> None:
     Raises:
         OutOfBounds: something is too long, too many, or not what it must be.
     """
-    if isinstance(message, Programs):
-        _check_programs(message)
-        return
-    if isinstance(message, Timestamp):
-        if message.seconds not in _SECONDS or message.nanos not in _NANOS:
-            raise OutOfBounds("an instant lies outside the years 1 to 9999")
-        return
-    plan = _plan(message.DESCRIPTOR)
-    _bound_flat(plan, (message,))
-    _bound_deep(plan, message)
+    _bound_rows((message,))
 
 
-def _bound_deep(plan: _Plan, message: Message) -> None:
+def _bound_rows(rows: Sequence[Message]) -> None:
+    """Messages of one kind, and what is within them: all at once where nothing is wrong."""
+    kind = cast("Descriptor", rows[0].DESCRIPTOR)
+    single = _SINGLE.get(kind)
+    if single is not None:
+        for row in rows:
+            single(row)
+        return
+    plan = _plan(kind)
+    _bound_flat(plan, rows)
     for field in plan.deep:
         if field.is_repeated:
-            values = getattr(message, field.name)
-            if values:
-                _bound_many(message, field, values)
-        elif message.HasField(field.name):
-            _bound_one(field, getattr(message, field.name))
+            _bound_lists(field, rows)
+        else:
+            _bound_present(field, rows)
+
+
+def _bound_lists(field: FieldDescriptor, rows: Sequence[Message]) -> None:
+    within: list[Message] = []
+    kind = field.message_type
+    for row in rows:
+        values = getattr(row, field.name)
+        if not values:
+            continue
+        if len(values) > LIST_LIMIT:
+            raise OutOfBounds(
+                f"{field.name} has {len(values)} entries; at most {LIST_LIMIT} are taken"
+            )
+        if kind is None:
+            _bound_values(field, values)
+        elif kind.GetOptions().map_entry:
+            within += _map_values(kind, values)
+        else:
+            within += values
+    if within:
+        _bound_rows(within)
+
+
+def _bound_values(field: FieldDescriptor, values: MutableSequence[object]) -> None:
+    for index, value in enumerate(values):
+        clean = _bound_one(field, value)
+        if clean is not value:
+            values[index] = clean
+
+
+def _map_values(kind: Descriptor, entries: Mapping[str, Message]) -> Iterable[Message]:
+    key = kind.fields_by_name["key"]
+    for name in entries:
+        _bound_text(key, name)
+    return entries.values()
+
+
+def _bound_present(field: FieldDescriptor, rows: Sequence[Message]) -> None:
+    name = field.name
+    present = [getattr(row, name) for row in rows if row.HasField(name)]
+    if field.message_type is None:
+        for value in present:
+            _bound_one(field, value)
+    elif present:
+        _bound_rows(present)
 
 
 def _bound_flat(plan: _Plan, rows: Sequence[Message]) -> None:
@@ -144,38 +186,10 @@ def _plan(kind: Descriptor) -> _Plan:
     return _Plan(texts, getter, min(limits, default=0) // _MOST_UTF8, wide, deep)
 
 
-def _bound_many(message: Message, field: FieldDescriptor, values: Sequence[object]) -> None:
-    if len(values) > LIST_LIMIT:
-        raise OutOfBounds(f"{field.name} has {len(values)} entries; at most {LIST_LIMIT} are taken")
-    if field.message_type is not None and field.message_type.GetOptions().map_entry:
-        _bound_map(field, getattr(message, field.name))
-        return
-    if field.message_type is not None and field.message_type is not Timestamp.DESCRIPTOR:
-        plan, rows = _plan(field.message_type), cast("Sequence[Message]", values)
-        _bound_flat(plan, rows)
-        for row in rows if plan.deep else ():
-            _bound_deep(plan, row)
-        return
-    for index, value in enumerate(values):
-        clean = _bound_one(field, value)
-        if clean is not value:
-            getattr(message, field.name)[index] = clean
-
-
-def _bound_map(field: FieldDescriptor, entries: dict[str, Message]) -> None:
-    assert field.message_type is not None
-    key = field.message_type.fields_by_name["key"]
-    for name in list(entries):
-        _bound_one(key, name)
-        bound(entries[name])
-
-
 def _bound_one(field: FieldDescriptor, value: object) -> object:
-    if isinstance(value, Message):
-        bound(value)
-    elif isinstance(value, str):
+    if isinstance(value, str):
         return _bound_text(field, value)
-    elif isinstance(value, bytes):
+    if isinstance(value, bytes):
         _bound_bytes(field, value)
     elif isinstance(value, float) and not math.isfinite(value):
         raise OutOfBounds(f"{field.name} is not a number")
@@ -204,15 +218,20 @@ def _bound_bytes(field: FieldDescriptor, value: bytes) -> None:
         raise OutOfBounds(f"{field.name} is longer than {TEXT_BYTES} bytes")
 
 
-def _check_programs(programs: Programs) -> None:
+def _check_instant(instant: Message) -> None:
+    told = cast("Timestamp", instant)
+    if told.seconds not in _SECONDS or told.nanos not in _NANOS:
+        raise OutOfBounds("an instant lies outside the years 1 to 9999")
+
+
+def _check_programs(message: Message) -> None:
+    programs = cast("Programs", message)
     count = len(programs.hashes) // 8
     if len(programs.hashes) % 8 or count != programs.count or count > PROGRAMS_LIMIT:
         raise OutOfBounds(
             f"programs: {len(programs.hashes)} bytes of hashes do not fit count"
             f" {programs.count}, or it is above {PROGRAMS_LIMIT}"
         )
-    if programs.entries.count(b"\n") != count or not programs.entries.endswith(b"\n" * bool(count)):
-        raise OutOfBounds(f"programs: entries are not {count} lines, each closed by a line feed")
     if len(programs.package_system.encode()) > 32:  # noqa: PLR2004
         raise OutOfBounds("programs: package_system is longer than 32 bytes")
     if len(programs.installed_days) not in {0, count}:
@@ -221,17 +240,25 @@ def _check_programs(programs: Programs) -> None:
         raise OutOfBounds(f"programs: gone has {len(programs.gone)} bytes, which are no hashes")
     if len(programs.whole_hash) not in {0, WHOLE_HASH_BYTES}:
         raise OutOfBounds(f"programs: whole_hash has {len(programs.whole_hash)} bytes")
-    _check_entries(programs.entries)
+    _check_entries(programs.entries, count)
     _check_hashes(programs.hashes)
     _check_hashes(programs.gone)
 
 
-def _check_entries(entries: bytes) -> None:
-    ends = np.flatnonzero(np.frombuffer(entries, np.uint8) == _LINE_FEED)
-    if len(ends) and int(np.diff(ends, prepend=-1).max()) > TEXT_BYTES + 1:
+def _check_entries(entries: bytes, count: int) -> None:
+    text = np.frombuffer(entries, np.uint8)
+    # One pass finds what ends an entry, what parts its columns, and what may not be there.
+    places = np.flatnonzero(text < _FIRST_PLAIN)
+    found = text[places]
+    ends = places[found == _LINE_FEED]
+    if len(ends) != count or not entries.endswith(b"\n" * bool(count)):
+        raise OutOfBounds(f"programs: entries are not {count} lines, each closed by a line feed")
+    if count and max(int(ends[0]), int(np.diff(ends).max(initial=0)) - 1) > TEXT_BYTES:
         raise OutOfBounds(f"programs: an entry is longer than {TEXT_BYTES} bytes")
-    if len(entries.translate(None, _CONTROL_BYTES)) != len(entries):
+    if np.count_nonzero(found == _TAB) + count != len(found) or (text == _DELETE).any():
         raise OutOfBounds("programs: an entry holds a control character")
+    if entries.isascii():
+        return
     try:
         entries.decode()
     except UnicodeDecodeError as error:
@@ -242,3 +269,10 @@ def _check_hashes(hashes: bytes) -> None:
     values = np.frombuffer(hashes, "<u8")
     if (values[1:] <= values[:-1]).any():
         raise OutOfBounds("programs: hashes do not ascend")
+
+
+_SINGLE: Mapping[Descriptor, Callable[[Message], None]] = {
+    Programs.DESCRIPTOR: _check_programs,
+    Timestamp.DESCRIPTOR: _check_instant,
+}
+"""Kinds of messages that are looked at in a way of their own."""

@@ -27,7 +27,8 @@ from cmdb.model.observation import (
     Statement,
 )
 from cmdb.model.programs import columns_of
-from collector.journal.port import ITEM_FORM, JSONL_FORM, Entry
+from collector.journal.port import ITEM_FORM, JSONL_FORM, PREPARED_FORM, Entry
+from collector.prepared import Damaged, prepare, rows_of
 from collector.sources import lines
 from stocktake.v1 import intake_pb2, observation_pb2
 
@@ -67,6 +68,15 @@ def statement(entry: Entry) -> Statement:
     return reader(entry)
 
 
+def journalled(item: intake_pb2.Item) -> tuple[str, bytes]:
+    """Form and bytes of an admitted item for the journal; the item itself is not whole after it."""
+    try:
+        return PREPARED_FORM, prepare(item, _ROWS)
+    except Unreadable:
+        # What the record cannot read is kept as it came, and set aside by those who read it.
+        return ITEM_FORM, item.SerializeToString()
+
+
 def _line(entry: Entry) -> Statement:
     try:
         return lines.parse(entry.body, entry.received_at)
@@ -79,11 +89,12 @@ def _item(entry: Entry) -> Statement:
 
     try:
         item = intake_pb2.Item.FromString(entry.body)
-    except DecodeError as error:
+        rows = rows_of(entry.body) if entry.form == PREPARED_FORM else {}
+    except (DecodeError, Damaged) as error:
         raise Unreadable(f"item of {entry.origin}: {error}") from error
     if item.WhichOneof("kind") == "run":
         return _run(item.run, entry.received_at)
-    return _observation(item.observation, entry.received_at)
+    return _observation(item.observation, entry.received_at, rows)
 
 
 def _run(run: intake_pb2.Run, received_at: datetime) -> RunEvent:
@@ -102,7 +113,9 @@ def _run(run: intake_pb2.Run, received_at: datetime) -> RunEvent:
     )
 
 
-def _observation(said: observation_pb2.Observation, received_at: datetime) -> Observation:
+def _observation(
+    said: observation_pb2.Observation, received_at: datetime, rows: Mapping[int, bytes]
+) -> Observation:
     key = RecordKey(Source(said.source.kind, said.source.instance), said.scope, said.native_key)
     observed = _instant(said.observed_at) if said.HasField("observed_at") else received_at
     return Observation(
@@ -110,22 +123,27 @@ def _observation(said: observation_pb2.Observation, received_at: datetime) -> Ob
         observed_at=observed,
         received_at=received_at,
         full=said.full,
-        sections=_sections(said),
+        sections=_sections(said, rows),
         run=said.run_id or None,
     )
 
 
-def _sections(said: observation_pb2.Observation) -> dict[SectionKind, Section]:
+def _sections(
+    said: observation_pb2.Observation, rows: Mapping[int, bytes]
+) -> dict[SectionKind, Section]:
     found: dict[SectionKind, Section] = {}
     head = _head(said)
     if head:
         found[SectionKind.HEAD] = Section(Extent.FULL if said.full else Extent.PARTIAL, head)
-    for section in said.sections:
+    for place, section in enumerate(said.sections):
         name = section.WhichOneof("body")
         if name is None:
             continue
         kind, reader = _BODIES[name]
         extent = _EXTENTS.get(section.state, Extent.FULL)
+        if place in rows:
+            found[kind] = Section(extent, None, section.reason or None, rows[place])
+            continue
         value = _READERS.get(extent, _nothing)(reader, getattr(section, name))
         found[kind] = _with(found.get(kind), Section(extent, value, section.reason or None))
     return found
@@ -226,11 +244,12 @@ def _rows(field: str, row_type: type[Message]) -> Callable[[Any], Json]:
     def read(message: Message) -> Json:
         rows: list[Json] = []
         for row in getattr(message, field):
-            found: dict[str, Json] = {
-                name: value
-                for name, value in zip(plain, columns(row), strict=True)
-                if value or row.HasField(name)
-            }
+            values = columns(row)
+            found: dict[str, Json] = dict(zip(plain, values, strict=True))
+            if not all(values):
+                for name, value in zip(plain, values, strict=True):
+                    if not value and not row.HasField(name):
+                        del found[name]
             for name in odd:
                 value = getattr(row, name)
                 if value if isinstance(value, Sequence) else row.HasField(name):
@@ -273,10 +292,21 @@ _BODIES: Mapping[str, tuple[SectionKind, Callable[[Any], Json | ProgramList]]] =
     "licence_evidence": (SectionKind.LICENCE_EVIDENCE, _rows("facts", observation_pb2.LicenceFact)),
     "relations": (SectionKind.RELATIONS, _relations),
 }
+_ROWS: Mapping[str, Callable[[Any], Json]] = {
+    name: cast("Callable[[Any], Json]", _BODIES[name][1])
+    for name in (
+        "disks", "components", "listening_services", "connections", "users", "licence_evidence",
+    )
+}  # fmt: skip
+"""Sections that nobody looks into before they are kept."""
 _Value = Json | ProgramList | ProgramChanges
 _READERS: Mapping[Extent, Callable[[Callable[[Any], Json | ProgramList], Any], _Value]] = {
     Extent.FULL: lambda reader, body: reader(body),
     Extent.PARTIAL: lambda reader, body: reader(body),
     Extent.CHANGED: lambda _, body: _changed(body),
 }
-_FORMS: dict[str, Callable[[Entry], Statement]] = {ITEM_FORM: _item, JSONL_FORM: _line}
+_FORMS: dict[str, Callable[[Entry], Statement]] = {
+    ITEM_FORM: _item,
+    PREPARED_FORM: _item,
+    JSONL_FORM: _line,
+}

@@ -12,8 +12,9 @@ from collector.admission import NotAdmitted, admit, batch_id_in_order
 from collector.answers import Refused, refusals, unary
 from collector.enrolment.registry import Observer
 from collector.frame import NotAFrame, Report, report_in_stream, report_of
+from collector.ingest import journalled
 from collector.intake_desk import IntakeDesk
-from collector.journal.port import ITEM_FORM, Batch, BatchId, Entry, Sections
+from collector.journal.port import Batch, BatchId, Entry, Sections
 from collector.peer import observer_of
 from stocktake.v1.intake_pb2 import (
     ITEM_STATE_REFUSED,
@@ -91,7 +92,8 @@ class Intake:
             try:
                 whole = _parsed(item)
                 sections.append(admit(whole, observer))
-                entries.append(Entry(origin, ITEM_FORM, now, whole.SerializeToString()))
+                form, body = journalled(whole)
+                entries.append(Entry(origin, form, now, body))
             except NotAdmitted as error:
                 receipt = ItemReceipt(index=index, state=ITEM_STATE_REFUSED, reason=str(error))
                 refused.append(receipt)

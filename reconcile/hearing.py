@@ -168,6 +168,8 @@ class Hearing:
     def _word(self, kind: SectionKind, section: Section) -> _Word:
         if kind in OVERLAID or section.extent is Extent.UNCHANGED:
             return _Word(b"")
+        if section.body is not None:
+            return _Word(section.body)
         if kind is not SectionKind.PROGRAMS:
             return _Word(encode(cast("Json", section.value)))
         if section.extent is Extent.CHANGED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -139,6 +140,7 @@ def witnesses_only(key: RecordKey, timeline: Timeline) -> bool:
     return key.source.kind == SCAN and not any(node.identifies_alone for node in timeline.nodes)
 
 
+@functools.lru_cache(maxsize=16_384)
 def _hash(*parts: str) -> Identifier:
     text = "\0".join(parts).encode("utf-8", "surrogatepass")
     digest = hashlib.blake2b(text, digest_size=8).digest()

@@ -126,12 +126,13 @@ class Section(NamedTuple):
 
     `value` is an object for the head and scalars, a list of objects for the others, a tuple of
     programs by package system for programs, of changes where only those travelled, and None where
-    nothing did.
+    nothing did. Rows may come as `body` instead, their canonical JSON; then `value` is None.
     """
 
     extent: Extent
     value: Json | ProgramList | ProgramChanges = None
     reason: str | None = None
+    body: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

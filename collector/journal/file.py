@@ -86,15 +86,19 @@ class JournalFile:
                 self._transact(jobs)
 
     def _gather(self, jobs: list["_Job"]) -> bool:
-        """Wait for one job, then a moment for more; False once there will be none."""
+        """Wait for one job, then a moment for more; False once there will be none.
+
+        They wait in the queue meanwhile: to be woken for each costs more than to journal it.
+        """
         job = self._queue.get()
-        deadline = time.monotonic() + self._gather_s
+        if job is not None:
+            time.sleep(self._gather_s)
         while job is not None:
             jobs.append(job)
             if len(jobs) >= _GATHER_MOST:
                 return True
             try:
-                job = self._queue.get(timeout=max(0.0, deadline - time.monotonic()))
+                job = self._queue.get_nowait()
             except queue.Empty:
                 return True
         return False

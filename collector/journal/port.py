@@ -11,6 +11,9 @@ from typing import Protocol
 ITEM_FORM = "item.v1"
 """A serialised stocktake.v1.Item whose source, scope and native key the intake has filled in."""
 
+PREPARED_FORM = "item.v2"
+"""The same, with rows of its sections in canonical form beside it; collector/prepared.py."""
+
 JSONL_FORM = "jsonl.v1"
 """One line of the import form, UTF-8, without its line feed."""
 

@@ -176,7 +176,10 @@ def _is_address(value: str) -> bool:
 
 
 def _remembered(form: Callable[[Json], Form]) -> Callable[[Json], Form]:
-    """The form with a memory: estates repeat their vendors, models and versions."""
+    """The form with a memory: estates repeat their vendors, models and versions.
+
+    Serial numbers and UUIDs are asked about twice for each report.
+    """
     known = functools.lru_cache(maxsize=20_000)(form)
 
     @functools.wraps(form)
@@ -192,8 +195,8 @@ FORMS: dict[str, Callable[[Json], Form]] = {
     "name": name,
     "fqdn": fqdn,
     "vendor": _remembered(vendor),
-    "serial": serial,
-    "uuid": bios_uuid,
+    "serial": _remembered(serial),
+    "uuid": _remembered(bios_uuid),
     "number": number,
     "bytes": size_bytes,
     "instant": instant,

@@ -24,12 +24,14 @@ _SHORTEST_DICTIONARY = 8
 """Bytes; the library refuses shorter ones."""
 
 
+@functools.lru_cache(maxsize=4_096)
 def to_micros(at: datetime) -> int:
-    """Microseconds since 1970."""
+    """Microseconds since 1970; remembered, since a report has few times and asks for them often."""
     since = at - _EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
+@functools.lru_cache(maxsize=4_096)
 def from_micros(micros: int) -> datetime:
     """The instant, aware, in UTC."""
     return _EPOCH + timedelta(microseconds=micros)

@@ -9,7 +9,7 @@ service that nobody has looked at; resolved, it is hidden and read through.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from cmdb.model.observation import Json
@@ -23,6 +23,7 @@ from cmdb.store.sqlite.talkers import Talkers
 Socket = tuple[str, str, str, int]
 """Scope, address, protocol, port."""
 _CACHED = 200_000
+_CHUNK = 500
 _NEVER = 2**62
 """Later than all that is seen, in microseconds."""
 
@@ -101,13 +102,24 @@ class Endpoints:
 
     def moved(self, addresses: Iterable[Address]) -> None:
         """Resolves the endpoints at these addresses again."""
-        for scope, address in sorted(set(addresses)):
-            found = self._db.execute(
-                "SELECT asset, protocol, port FROM endpoint WHERE scope=? AND address=?",
-                (scope, address),
-            ).fetchall()
-            for asset, protocol, port in found:
-                self._resolve(asset, scope, address, protocol, port)
+        scopes: dict[str, set[str]] = {}
+        for scope, address in addresses:
+            scopes.setdefault(scope, set()).add(address)
+        for scope, wanted in sorted(scopes.items()):
+            for endpoint in self._among(scope, sorted(wanted)):
+                self._resolve(*endpoint)
+
+    def _among(self, scope: str, wanted: Sequence[str]) -> list[tuple[int, str, str, str, int]]:
+        """Endpoints at some addresses of a scope, in their order."""
+        found: list[tuple[int, str, str, str, int]] = []
+        for start in range(0, len(wanted), _CHUNK):
+            chunk = wanted[start : start + _CHUNK]
+            sql = (
+                "SELECT asset, scope, address, protocol, port FROM endpoint WHERE scope=?"
+                f" AND address IN ({','.join('?' * len(chunk))})"
+            )
+            found += self._db.execute(sql, (scope, *chunk))
+        return sorted(found, key=lambda row: row[1:])
 
     def _resolve(self, endpoint: int, scope: str, address: str, protocol: str, port: int) -> None:
         holder = self._places.holder(scope, address)

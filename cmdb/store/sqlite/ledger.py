@@ -57,7 +57,7 @@ class SqliteLedger:
         self._records = Records(connection, self._names, tx)
         self._identifiers = Identifiers(connection, tx)
         self._stretches = Stretches(connection, tx)
-        self._timelines = Timelines(connection, bodies)
+        self._timelines = Timelines(connection, bodies, tx)
         self._runs = Runs(connection, self._names, tx)
         self._sections = Sections(
             Shared(connection, path, tx, self._records, self._programs, bodies)
@@ -373,6 +373,7 @@ class SqliteLedger:
         self._names.forget()
         self._programs.forget()
         self._identifiers.forget()
+        self._timelines.forget()
         self._decided = None
         self._runs.forget()
 

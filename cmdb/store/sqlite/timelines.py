@@ -7,13 +7,17 @@ from collections.abc import Iterable
 
 from cmdb.store.port import AssetId, RecordId, StoredTimeline
 from cmdb.store.sqlite.bodies import Bodies, Shape, opened
+from cmdb.store.sqlite.transaction import Transaction
 
 
 class Timelines:
     """The tables timeline and anchor."""
 
-    def __init__(self, connection: sqlite3.Connection, bodies: Bodies) -> None:
+    def __init__(self, connection: sqlite3.Connection, bodies: Bodies, tx: Transaction) -> None:
         self._db = connection
+        self._tx = tx
+        self._without_anchors = False
+        """Whether there are none, as where nobody scans: each new adapter is asked about."""
         self._bodies = bodies
 
     def read(self, record: RecordId) -> StoredTimeline:
@@ -53,13 +57,23 @@ class Timelines:
 
     def anchor(self, name: str) -> AssetId | None:
         """The asset of a thing that scans alone know of."""
+        if self._tx.id and self._without_anchors:
+            return None
         row = self._db.execute("SELECT asset FROM anchor WHERE name=?", (name,)).fetchone()
+        if row is None and self._tx.id:
+            any_ = self._db.execute("SELECT EXISTS (SELECT 1 FROM anchor)").fetchone()[0]
+            self._without_anchors = not any_
         return AssetId(row[0]) if row else None
 
     def set_anchor(self, name: str, asset: AssetId) -> None:
         """Names it."""
         self._db.execute("INSERT OR REPLACE INTO anchor VALUES (?, ?)", (name, asset))
+        self._without_anchors = False
 
     def erase(self, record: RecordId) -> None:
         """Takes a record's timeline out."""
         self._db.execute("DELETE FROM timeline WHERE record=?", (record,))
+
+    def forget(self) -> None:
+        """Drops what a rolled-back transaction, or another writer, may have altered."""
+        self._without_anchors = False
