@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cmdb.query.identity import how_linked
 from collector.cli import show
 from collector.cli.options import AsJson, AsOf, KnownAt, estate
 
@@ -248,6 +247,8 @@ def _claim(claim: dict[str, Any], unit: str | None, now: str) -> tuple[object, .
 
 
 def _link(number: int, link: dict[str, Any]) -> None:
+    from cmdb.query.identity import how_linked
+
     parts = ("source_kind", "source_instance", "scope", "native_key")
     name = show.clean("/".join(link[part] for part in parts))
     until = f" until {link['until']}" if link["until"] else ""

@@ -6,7 +6,6 @@ from typing import Any
 
 import typer
 
-from cmdb.query.identity import how_linked
 from collector.cli import show
 
 _MOST_VALUES = 12
@@ -71,6 +70,8 @@ def _short(held: object) -> str:
 
 
 def _link(row: dict[str, Any]) -> tuple[object, ...]:
+    from cmdb.query.identity import how_linked
+
     reasons = (row["evidence"] or {}).get("joined_by", [])
     told = [f"{reason['key']} {reason['value']}" for reason in reasons]
     state = " (a question)" if row["state"] == "twin" else ""
