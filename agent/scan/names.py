@@ -18,12 +18,13 @@ def look_up(addresses: Iterable[str], within: timedelta) -> Mapping[str, str]:
 
     Addresses whose answer did not come `within` the time, or whose server failed, are not in it.
     """
-    todo: queue.SimpleQueue[str] = queue.SimpleQueue()
+    todo: queue.Queue[str] = queue.Queue()
     count = 0
     for address in addresses:
         todo.put(address)
         count += 1
-    answers: queue.SimpleQueue[tuple[str, str | None]] = queue.SimpleQueue()
+    # Not a SimpleQueue: where its timeout ends between two looks, CPython 3.11 waits for ever.
+    answers: queue.Queue[tuple[str, str | None]] = queue.Queue()
     for _ in range(min(_THREADS, count)):
         # Daemons: a resolver that hangs cannot be stopped, and must not hold the program.
         threading.Thread(target=_work, args=(todo, answers), daemon=True).start()
@@ -42,7 +43,7 @@ def name_of(address: str) -> str | None:
     return clean.rstrip(".")[:_MOST_CHARACTERS]
 
 
-def _work(todo: queue.SimpleQueue[str], answers: queue.SimpleQueue[tuple[str, str | None]]) -> None:
+def _work(todo: queue.Queue[str], answers: queue.Queue[tuple[str, str | None]]) -> None:
     while True:
         try:
             address = todo.get_nowait()
@@ -52,7 +53,7 @@ def _work(todo: queue.SimpleQueue[str], answers: queue.SimpleQueue[tuple[str, st
 
 
 def _gather(
-    answers: queue.SimpleQueue[tuple[str, str | None]], count: int, deadline: float
+    answers: queue.Queue[tuple[str, str | None]], count: int, deadline: float
 ) -> dict[str, str]:
     names = {}
     for _ in range(count):

@@ -88,7 +88,9 @@ class JournalFile:
     def _gather(self, jobs: list["_Job"]) -> bool:
         """Wait for one job, then a moment for more; False once there will be none.
 
-        They wait in the queue meanwhile: to be woken for each costs more than to journal it.
+        They wait in the queue meanwhile: to be woken for each costs more than to journal it. Nor
+        may this wait with a timeout: where one ends between two looks, a SimpleQueue of CPython
+        3.11 waits for ever, and with it whoever asked for the job in hand.
         """
         job = self._queue.get()
         if job is not None:
