@@ -87,14 +87,12 @@ class Endpoints:
 
     def used(self, endpoints: Iterable[int], first: int | None, last: int) -> None:
         """They are used by one who was first seen at `first`, and were seen at `last`."""
-        open_ = self._open()
-        for endpoint in endpoints:
-            if endpoint in open_:
-                known = self._told.get(endpoint)
-                since = _NEVER if first is None else first
-                self._told[endpoint] = (
-                    (min(known[0], since), max(known[1], last)) if known else (since, last)
-                )
+        since = _NEVER if first is None else first
+        for endpoint in self._open().intersection(endpoints):
+            known = self._told.get(endpoint)
+            self._told[endpoint] = (
+                (min(known[0], since), max(known[1], last)) if known else (since, last)
+            )
 
     def lost(self, endpoints: Iterable[int]) -> None:
         """They may have lost a user, or were seen less lately than was thought."""
