@@ -36,6 +36,8 @@ from collector.operation import Context, Operation
 PREFIX = "/api/v1"
 SAFE = frozenset({"GET", "HEAD"})
 LINES_TYPE = "application/x-ndjson"
+_WHO = "stocktake.who"
+"""Where the scope of a request has who asks."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ class _KnownFirst:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and self._is_operation(scope["path"]):
             try:
-                await run_in_threadpool(_identify, Request(scope), self._services)
+                # The endpoint reads it there: who asks is looked up once.
+                scope[_WHO] = await self._who(Request(scope))
             except Refused as refused:
                 problem = refused.problem
                 if problem.status == HTTPStatus.UNAUTHORIZED:
@@ -97,6 +100,13 @@ class _KnownFirst:
                 await answer(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+    async def _who(self, request: Request) -> Identity:
+        # To another thread and back takes longer than this comparison, above all on a busy machine.
+        local = self._services.directory.by_local_token(_bearer(request))
+        if local is not None:
+            return local
+        return await run_in_threadpool(_identify, request, self._services)
 
     @staticmethod
     def _is_operation(path: str) -> bool:
@@ -129,7 +139,7 @@ def _endpoint(
     operation: Operation, services: ApiServices, binding: Binding
 ) -> Callable[..., Response]:
     def endpoint(request: Request, **values: object) -> Response:
-        who = _identify(request, services)
+        who: Identity = request.scope[_WHO]
         who.require(operation.role)
         try:
             params = binding.make(values)
@@ -153,9 +163,9 @@ def _endpoint(
 
 def _identify(request: Request, services: ApiServices) -> Identity:
     """Who is asking: by bearer token, or by the console's session with its proof of origin."""
-    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    if scheme:
-        who = services.directory.by_token(secret.strip()) if scheme.lower() == "bearer" else None
+    if request.headers.get("authorization", "").strip():
+        secret = _bearer(request)
+        who = services.directory.by_token(secret) if secret else None
         if who is None:
             raise Refused(Problem(401, "The token is not known, or has expired or been revoked."))
         return who
@@ -166,6 +176,12 @@ def _identify(request: Request, services: ApiServices) -> Identity:
     check_same_site(request)
     check_token(request, who)
     return who
+
+
+def _bearer(request: Request) -> str:
+    """The token that is brought; empty where it is none."""
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else ""
 
 
 def _answer(request: Request, result: object) -> Response:
