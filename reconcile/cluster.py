@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 NATIVE = "native key"
 _SERIALS = ("system_serial", "board_serial")
+_CONTAINER = "Container"
 _MOST_REASONS = 32
 
 
@@ -66,10 +67,19 @@ class Grain:
     @property
     def houses(self) -> bool | None:
         """Whether it is a thing that holds others; None where it does not say."""
-        if self.cls is None or self.key.source.kind in {"import", "manual", SCAN}:
+        if self.cls is None or self.key.source.kind == SCAN:
             return None
         declared = CLASS_BY_NAME.get(self.cls)
-        return bool(declared and declared.houses)
+        houses = bool(declared and declared.houses)
+        # Lists call blades what they like; what they call an enclosure is one.
+        return houses or None if self.key.source.kind in {"import", "manual"} else houses
+
+    @property
+    def is_container(self) -> bool | None:
+        """Whether its agent runs in a container; None where no agent says."""
+        if self.cls is None or self.key.source.kind != "agent":
+            return None
+        return self.cls == _CONTAINER
 
 
 @dataclass(eq=False)

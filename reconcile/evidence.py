@@ -157,6 +157,12 @@ def _read_adapter(reading: _Reading, row: Mapping[str, Json]) -> None:
 
 def _without_tag(values: dict[str, set[str]]) -> None:
     """Asset numbers that were typed into the column of the serial number are no serial numbers."""
+    # A tag without a digit is a word that is on many: rented, sold, the owner's name.
+    numbered = {tag for tag in values.get("asset_tag", ()) if _number(tag)}
+    if numbered != values.get("asset_tag", set()):
+        values["asset_tag"] = numbered
+        if not numbered:
+            del values["asset_tag"]
     tags = {_number(tag) for tag in values.get("asset_tag", ())} - {""}
     serials = values.get("system_serial", set())
     typed = {serial for serial in serials if _bare(serial) and _number(serial) in tags}

@@ -9,7 +9,8 @@ from itertools import pairwise
 from cmdb.model.observation import RecordKey
 from cmdb.store.port import RecordId
 from reconcile.cluster import Cluster, Grain
-from reconcile.evidence import KEYS, SINGLE
+from reconcile.evidence import KEYS, MODEL, SINGLE, SOLE
+from reconcile.normalise.placeholders import HYPERVISOR_MACS
 
 _LIVE_KINDS = frozenset({"agent", "cloud", "snmp"})
 """Kinds of source that look at things; a list may have one machine in two rows."""
@@ -18,6 +19,9 @@ _ONE_EYED = frozenset({"agent", "cloud"})
 _LISTS = frozenset({"import", "manual"})
 _LABELS = frozenset({"asset_tag"})
 """Keys that people put on things: what people typed elsewhere does not speak against them."""
+_NAMES = frozenset({"name", "local_mac"})
+"""Labels that many things of one kind have by turns at one address."""
+_ENOUGH_DIFFERS = 3
 _TURNS = 3
 """So often two hardwares alternate under one native key before both are taken for live."""
 
@@ -74,9 +78,11 @@ class Objections:
         certain = self._ruled(one, two) or _part(one, two)
         if certain or name == "observer":
             return certain
-        certain = _housing(one, two) or _differ(one, two, name)
+        certain = _housing(one, two) or _contained(one, two) or _differ(one, two, name)
         if certain and name in _LABELS:
             certain = _differ(one, two, name, observed=True)
+        if certain is None and name in _NAMES and _of_one_source_with_other_adapters(one, two):
+            return Objection("they have one name and other adapters")
         return certain or self._live_at_once(one, two)
 
     def replaced(self, one: Cluster, two: Cluster) -> str:
@@ -96,14 +102,22 @@ class Objections:
                 return ""
             if name != "mac":
                 differing = differing or f"{name} differs: {min(left)} and {min(right)}"
-        return differing
+        return differing or _nothing_alike(one, two)
 
     def _live_at_once(self, one: Cluster, two: Cluster) -> Objection | None:
-        """Two live reports of one identity are clones, unless one name goes with both."""
-        if not _other_adapters(one, two) or one.of("name") & two.of("name"):
+        """Two live reports of one identity are clones.
+
+        Not where one name goes with both, and a number of the hardware: an agent may see the
+        adapter alone that is in use. But an image that was copied brings its name, and a virtual
+        machine its numbers, too: their adapters are others altogether.
+        """
+        if not _other_adapters(one, two):
             return None
-        named = bool(one.of("name") and two.of("name"))
-        if one.of("bios_uuid") & two.of("bios_uuid") and not named:
+        alike = bool(one.of("name") & two.of("name"))
+        if alike and not (_disjoint(one, two, "mac") and _may_be_copies(one, two)):
+            return None
+        named = bool(one.of("name") and two.of("name")) and not alike
+        if one.of("bios_uuid") & two.of("bios_uuid") and not (named or alike):
             return None
         pairs = list(_rival_accounts(one, two, named=named))
         if any(_interleave(left, right) for left, right in pairs):
@@ -120,6 +134,44 @@ class Objections:
             if (left in first and right in second) or (left in second and right in first):
                 return Objection(ruling.why, ruled=True)
         return None
+
+
+def _contained(one: Cluster, two: Cluster) -> Objection | None:
+    kinds = [{g.is_container for g in cluster.grains} - {None} for cluster in (one, two)]
+    if all(kinds) and not kinds[0] & kinds[1]:
+        return Objection("one is a container, the other is none")
+    return None
+
+
+def _may_be_copies(one: Cluster, two: Cluster) -> bool:
+    numbered = any(one.of(key) & two.of(key) for key in ("system_serial", "bios_uuid"))
+    virtual = all(mac.startswith(HYPERVISOR_MACS) for mac in one.of("mac") | two.of("mac"))
+    return virtual or not numbered
+
+
+def _disjoint(one: Cluster, two: Cluster, name: str) -> bool:
+    """Whether both have values of a key, and none in common."""
+    left, right = one.of(name), two.of(name)
+    return bool(left and right) and not left & right
+
+
+def _nothing_alike(one: Cluster, two: Cluster) -> str:
+    """Why what has no number of its own is another: model, name and adapters all differ."""
+    differing = [key for key in (MODEL, "name", "mac", "asset_tag") if _disjoint(one, two, key)]
+    shared = any(one.of(key) & two.of(key) for key in (MODEL, "name", "mac", *SOLE))
+    if shared or MODEL not in differing or len(differing) < _ENOUGH_DIFFERS:
+        return ""
+    return (
+        "nothing is alike: " + ", ".join(each.replace("_", " ") for each in differing) + " differ"
+    )
+
+
+def _of_one_source_with_other_adapters(one: Cluster, two: Cluster) -> bool:
+    """Whether one source, or two that look at things alike, tell of both with adapters."""
+    if not _disjoint(one, two, "mac"):
+        return False
+    left, right = ([grain for grain in cluster.grains if grain.of("mac")] for cluster in (one, two))
+    return any(_one_observer(a, b, named=False) for a in left for b in right)
 
 
 def _part(one: Cluster, two: Cluster) -> Objection | None:
@@ -165,7 +217,7 @@ def _with_kin(cluster: Cluster, name: str) -> set[str]:
 def _other_adapters(one: Cluster, two: Cluster) -> bool:
     left = one.of("mac") | one.of("local_mac")
     right = two.of("mac") | two.of("local_mac")
-    return bool(left and right) and 2 * len(left & right) < min(len(left), len(right))
+    return bool(left and right) and 2 * len(left & right) <= min(len(left), len(right))
 
 
 def _rival_accounts(one: Cluster, two: Cluster, *, named: bool) -> Iterator[tuple[Grain, Grain]]:

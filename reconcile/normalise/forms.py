@@ -11,6 +11,7 @@ import math
 import re
 import uuid
 from collections.abc import Callable
+from itertools import pairwise
 
 from cmdb.model.observation import Json
 from reconcile.normalise import placeholders
@@ -32,6 +33,11 @@ _SHORTEST_SERIAL = 4
 _LOCAL_BIT = 0x02
 _REPEATED = re.compile(r"(.{1,2})\1{2,}")
 _COUNTED = re.compile(r"[A-Z]{0,5}([0-9]{5,})")
+_OPENING, _CLOSING = tuple("<([{$"), tuple(">)]}")
+_LONGEST_WORD = 12
+"""Letters; so many without a digit are no serial number."""
+_FEW_BYTES = 4
+_COUNTING = "0123456789abcdef" * 3 + "0" + "1234567890abcdef" * 3 + "0" + "1234567890" * 6
 _UPWARDS = "0123456789" * 3
 _HYPERVISORS = placeholders.HYPERVISOR_MACS
 _GIB = 1 << 30
@@ -82,7 +88,7 @@ def serial(value: Json) -> Form:
 
     What makers print when none was set is none, nor is what a spreadsheet rounded (7.1E+11).
     """
-    if not isinstance(value, str):
+    if not isinstance(value, str) or _says_nothing(value.strip()):
         return None
     form = _SAYS_SERIAL.sub("", re.sub(r"\s+", "", value).upper())
     if _ROUNDED.fullmatch(form):
@@ -93,6 +99,14 @@ def serial(value: Json) -> Form:
     if any(part in plain for part in placeholders.SERIAL_PARTS) or _is_filler(form):
         return None
     return form.lstrip("0") if len(form.lstrip("0")) >= _SHORTEST_SERIAL else form
+
+
+def _says_nothing(value: str) -> bool:
+    """Words in place of a number: several without a digit, or something in brackets."""
+    if value[:1] in _OPENING and value[-1:] in _CLOSING:
+        return True
+    several = len(value.split()) > 1 or len(value) >= _LONGEST_WORD
+    return several and not any(letter.isdigit() for letter in value)
 
 
 def _is_filler(form: str) -> bool:
@@ -113,7 +127,15 @@ def bios_uuid(value: Json) -> Form:
     except ValueError:
         return None
     orders = sorted((str(plain), str(uuid.UUID(bytes=plain.bytes_le))))
-    return None if any(order in placeholders.UUIDS for order in orders) else orders[0]
+    if _is_drawn(plain) or any(order in placeholders.UUIDS for order in orders):
+        return None
+    return orders[0]
+
+
+def _is_drawn(value: uuid.UUID) -> bool:
+    """A few bytes over and over, or digits that count: nobody made it, or drew it by lot."""
+    steps = {(two - one) % 256 for one, two in pairwise(value.bytes)}
+    return len(set(value.bytes)) <= _FEW_BYTES or len(steps) == 1 or value.hex in _COUNTING
 
 
 def number(value: Json) -> Form:
@@ -164,7 +186,9 @@ def _mac_digits(value: str) -> Form:
     digits = re.sub(r"[^0-9a-f]", "", value.casefold())
     if len(digits) != 12 or digits in placeholders.MACS:  # noqa: PLR2004 - 48 bits
         return None
-    return None if digits.startswith(placeholders.MAC_PREFIXES) else digits
+    if len(set(digits)) == 1 or digits.startswith(placeholders.MAC_PREFIXES):
+        return None
+    return digits
 
 
 def _other(value: Json) -> Form:

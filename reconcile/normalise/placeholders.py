@@ -28,12 +28,23 @@ SERIALS = frozenset({
 BARE_SERIALS = frozenset(re.sub(r"[^0-9A-Z]", "", each) for each in SERIALS) | {
     "NULLSTRING", "UNDEFINED", "RESERVED", "CHASSISSN", "SYSTEMSN", "BOARDSN", "IATPASS", "NIL",
     "DUMMY", "GENERIC", "NOSERIAL", "NOSERIALNUMBER", "NOTFOUND", "SERIALNO", "TBDBYOEM",
+    "SYSTEMSERIAL", "PRODUCTSERIAL", "BOARDSERIAL", "MBSERIAL", "PCSERIAL", "BIOSSERIAL", "OEMSN",
+    "OEM12345", "ALLSERIES", "UNKNOW", "UNKOWN", "UNSET", "MISSING", "NODATA", "TEMP", "CHANGEME",
+    "ABC123", "A1B2C3D4", "123456789ABC", "0123456789AB", "0X00000000", "VIRTUALBOX0",
+    "ND", "KA", "KEINE", "KEINER", "LEER", "UNBEKANNT", "INCONNU", "AUCUN", "DESCONOCIDO",
+    "NINGUNO", "NESSUNO", "GEEN", "ONBEKEND", "SIEHEAUFKLEBER", "SEELABEL", "SEESTICKER",
+    "MSI", "ASUS", "ASUSTEK", "GIGABYTE", "ASROCK", "BIOSTAR", "SUPERMICRO", "LENOVO", "DELL",
+    "ACER", "LSI", "KVM", "GOOGLE", "AMAZONEC2", "PARALLELS", "OPENSTACKNOVA", "OVIRTNODE",
+    "REDHAT",
 }  # fmt: skip
 """The same without punctuation, and more words."""
 
 SERIAL_PARTS = (
     "O.E.M", "BYOEM", "TOBEFILLED", "NOTSPEC", "NOTAVAIL", "NOTAPPLIC", "SERIALNUM", "SERNUM",
-    "DEFAULTSTRING", "UNKNOWN", "INVALID", "NOASSET", "0123456789",
+    "DEFAULTSTRING", "DEFAULTSERIAL", "DEFAULT_", "UNKNOWN", "INVALID", "NOASSET", "0123456789",
+    "NOTSUPPORT", "NOTPROVIDED", "NOTFOUND", "UNSPECIFIED", "NONESPECIFIED", "OUTOFSPEC",
+    "BADINDEX",
+    "PRODUCTNAME", "PRODUCTCONFIG", "MANUFACTURER", "TOBEDEFINED", "PLACEHOLDER", "DEADBEEF",
 )  # fmt: skip
 """What no serial number contains."""
 
@@ -46,6 +57,7 @@ UUIDS = frozenset({
     "00000000-0000-0000-0000-000000000001", "a0a0a0a0-a0a0-a0a0-a0a0-a0a0a0a0a0a0",
     "4c4c4544-0000-2010-8020-80c04f202020", "31303043-534d-2e45-2e41-2e4f2e4f2e4f",
     "76543210-0123-4567-89ab-cdef01234567", "58585858-5858-5858-5858-585858585858",
+    "11223344-5566-7788-99aa-bbccddeeff00", "12345678-1234-1234-1234-123456789abc",
     "20202020-2020-2020-2020-202020202020", "e0e0e0e0-e0e0-e0e0-e0e0-e0e0e0e0e0e0",
 })  # fmt: skip
 """In plain byte order; the normal form compares both."""
@@ -65,6 +77,11 @@ MAC_PREFIXES = (
     "0242",  # docker bridges and containers
     "525400123456",  # the one QEMU hands out by default
     "00ff",  # TAP adapters of VPN drivers
+    "005056c0000",  # VMware Workstation's networks on its host
+    "0a0027",  # VirtualBox's network on its host
+    "00059a3c7",  # Cisco AnyConnect
+    "0250410000",  # GlobalProtect
+    "02bf", "03bf",  # shared by the nodes of a Windows load-balancing cluster
 )  # fmt: skip
 """Virtual routers, containers and drivers that bring the same address everywhere."""
 
@@ -72,6 +89,9 @@ MACS = frozenset({
     "", "000000000000", "ffffffffffff", "020000000000", "001122334455", "0123456789ab",
     "123456789abc", "aabbccddeeff", "deadbeefcafe", "204153594eff", "020054554e01",
     "020054746872", "00059a3c7800", "00090ffe0001", "00090faa0001", "444553544f53",
+    "0c5b8f279a64", "582c80139263", "001e101f0000", "00a0c6000000",  # mobile broadband sticks
+    "001c42000008", "001c42000009", "001c42000018", "001b17000110", "005345000000", "feffffffffff",
+    "acde48001122", "888888888788", "00123456789a", "000000000001",
     "505054503030", "4445535454", "7a7f00000001", "02004c4f4f50", "00155d000000",
 })  # fmt: skip
 """Loopback, dial-up and VPN adapters of common drivers."""
