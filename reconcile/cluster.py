@@ -195,7 +195,7 @@ def _disown(grains: Sequence[Grain]) -> None:
     for grain in grains:
         own = dict(grain.values)
         _drop(own, "mac", lent)
-        borrowed = set(parts.get(grain.key, ()))
+        borrowed = parts.get(grain.key, set()) | _repeated(grain, grains, parts)
         if grain.houses is False:
             borrowed |= housing
         elif grain.houses:
@@ -212,6 +212,32 @@ def _serials_of_parts(grains: Sequence[Grain]) -> Mapping[RecordKey, set[str]]:
             values = {value for name in _SERIALS for value in grain.of(name)}
             found.setdefault(grain.parent, set()).update(values)
     return found
+
+
+def _repeated(
+    grain: Grain, grains: Sequence[Grain], parts: Mapping[RecordKey, set[str]]
+) -> set[str]:
+    """Serial numbers of the parts of a whole that somebody else tells of, too, without parts.
+
+    It is the whole by name or adapter; a part that is told of by itself has those of the part.
+    """
+    found: set[str] = set()
+    for whole, serials in parts.items():
+        if grain.key == whole or grain.parent is not None or not _carries(grain, serials):
+            continue
+        labels = {v for g in grains if g.key == whole for v in _labels(g)}
+        theirs = {v for g in grains if g.parent == whole for v in _labels(g)}
+        if _labels(grain) & labels - theirs:
+            found |= serials
+    return found
+
+
+def _carries(grain: Grain, serials: set[str]) -> bool:
+    return any(grain.of(name) & serials for name in _SERIALS)
+
+
+def _labels(grain: Grain) -> frozenset[str]:
+    return grain.of("mac") | grain.of("name")
 
 
 def _drop(values: dict[str, frozenset[str]], name: str, gone: set[str]) -> None:

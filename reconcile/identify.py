@@ -33,6 +33,7 @@ _SUPPORT: tuple[tuple[str, int], ...] = (
 """What settles who is meant where a value leaves a choice, with its weight."""
 _ENOUGH = 4
 _PAIR = 2
+_ADAPTERS = frozenset({"mac", "local_mac"})
 
 
 def identify(
@@ -96,6 +97,7 @@ class _Work:
             self._join_by(name, KEYS[name].kin)
         self._join_by("native key")
         self._join_by("observer")
+        self._join_parts_of_reports()
         self._join_own_adapters()
         self._join_by("mac")
         self._join_by_continuity()
@@ -216,6 +218,19 @@ class _Work:
         first.take(second)
         for grain in second.grains:
             self._cluster[grain.record, grain.node] = first
+
+    def _join_parts_of_reports(self) -> None:
+        """What a record tells of adapters alone goes with what it told of its hardware before.
+
+        Before adapters tie records together: a report of what changed may tell of a dongle alone.
+        """
+        for grains in self._by_record():
+            visits = sorted((span, grain.node) for grain in grains for span in grain.spans)
+            by_node = {grain.node: grain for grain in grains}
+            for (_, before), (_, after) in pairwise(visits):
+                one, two = by_node[before], by_node[after]
+                if any(one.of(key) for key in SINGLE) and two.values.keys() <= _ADAPTERS:
+                    self._continue(one, two)
 
     def _join_own_adapters(self) -> None:
         """What one record tells of the same adapters, the most alike first.

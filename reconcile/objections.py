@@ -114,7 +114,7 @@ class Objections:
         if not _other_adapters(one, two):
             return None
         alike = bool(one.of("name") & two.of("name"))
-        if alike and not (_disjoint(one, two, "mac") and _may_be_copies(one, two)):
+        if alike and not _may_be_copies(one, two):
             return None
         named = bool(one.of("name") and two.of("name")) and not alike
         if one.of("bios_uuid") & two.of("bios_uuid") and not (named or alike):
@@ -144,8 +144,11 @@ def _contained(one: Cluster, two: Cluster) -> Objection | None:
 
 
 def _may_be_copies(one: Cluster, two: Cluster) -> bool:
+    macs = one.of("mac") | two.of("mac")
+    if not _disjoint(one, two, "mac" if macs else "local_mac"):
+        return False
     numbered = any(one.of(key) & two.of(key) for key in ("system_serial", "bios_uuid"))
-    virtual = all(mac.startswith(HYPERVISOR_MACS) for mac in one.of("mac") | two.of("mac"))
+    virtual = bool(macs) and all(mac.startswith(HYPERVISOR_MACS) for mac in macs)
     return virtual or not numbered
 
 

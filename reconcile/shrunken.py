@@ -2,10 +2,10 @@
 
 A credential that expired, or a router that is down, looks like half a site gone; the run ends
 without an error all the same. So a complete run that missed at least half of what its source had
-seen since the last run that counted (three things at least) counts for nothing. Runs over the
-same places are compared with one another, each with the last before it that counted. What a run
-missed is told by when records were heard: it does not matter in which order that became known,
-nor who returns later.
+seen since the last run that counted (three things at least, two where it saw none at all) counts
+for nothing. Runs over the same places are compared with one another, each with the last before it
+that counted. What a run missed is told by when records were heard: it does not matter in which
+order that became known, nor who returns later.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from reconcile.lifecycle import covers, places
 
 LEAST = 3
 """So many must be missed: of two things one may well be gone."""
+_EMPTY = 2
+"""A run that saw nothing at all of what was known says nothing of these either."""
 _BEFORE = timedelta(days=35)
 """A first run is compared with what was heard for so long before it."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -169,7 +171,7 @@ def _weighed(
     heard = {coverage: _Heard.of(hearings, run) for coverage, run in kinds.items()}
     for run in runs.due:
         missed, saw = heard[_coverage(run)].told(runs.base(run), run)
-        if missed >= LEAST and missed >= saw:
+        if (missed >= LEAST and missed >= saw) or (missed >= _EMPTY and not saw):
             doubts.append(Doubt(run.began_at, run.ended_at, run.run, missed, saw))
         else:
             runs.count(run)

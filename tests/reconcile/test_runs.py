@@ -108,6 +108,11 @@ def test_of_two_things_one_may_be_gone(engine: Engine) -> None:
     assert gone(engine) == {2}
 
 
+def test_a_run_that_saw_nothing_says_nothing(engine: Engine) -> None:
+    told(engine, scan(0, 1, 2), scan(1))
+    assert gone(engine) == set()
+
+
 def test_it_retires_nothing_however_often_it_says_so(engine: Engine) -> None:
     """A credential that expired stays expired; 90 days without a word are another matter."""
     told(engine, scan(0, *TEN), *(scan(day, 1, 2, 3) for day in range(1, 90)))
