@@ -56,18 +56,17 @@ def same_sources(
     accounts: Sequence[Account], before: Sequence[Part], after: Sequence[Part]
 ) -> bool:
     """Whether the arrows of these connections start and end where they did."""
-    called = {
-        str(row.get("server_address") or "")
-        for account in accounts
-        for row in account.connections
-        if row.get("outbound")
-    }
-    if any(_server(address)[1] for address in called):
-        return False
-    clients = _clients(accounts)
     ordered = sorted(before, key=lambda part: (part.cls != "Service", part.local))
     was, now = _by_process(ordered), _by_process(after)
-    return all(was.get(process) == now.get(process) for process in clients)
+    moved = {name for name in was.keys() | now.keys() if was.get(name) != now.get(name)}
+    called = set()
+    for account in accounts:
+        for row in account.connections:
+            if row.get("outbound"):
+                if str(row.get("process") or "") in moved:
+                    return False
+                called.add(str(row.get("server_address") or ""))
+    return not any(_server(address)[1] for address in called)
 
 
 def _by_process(parts: Sequence[Part]) -> dict[str, str]:

@@ -169,7 +169,10 @@ class Releases:
             return known
         # A sender's hash is taken at its word only for a text that is here already.
         true = release_key(system, entry_hash(entry))
-        row = self._db.execute("SELECT id FROM release WHERE hash=?", (true,)).fetchone()
+        # Whose hash is as told was looked up already, in all that there are.
+        row = None
+        if true != key:
+            row = self._db.execute("SELECT id FROM release WHERE hash=?", (true,)).fetchone()
         made = row[0] if row else self._make(true, system, entry.decode("utf-8", "replace"))
         self._new[true] = made
         self._late[int(made)] = true, self._number(system)
@@ -180,17 +183,19 @@ class Releases:
     def _make(self, key: int, system: str, entry: str) -> int:
         name, version, architecture, publisher = (*entry.split("\t"), "", "", "", "")[:4]
         title = (system, name, publisher)
-        self._db.execute(
-            "INSERT OR IGNORE INTO title (system, name, publisher) VALUES (?, ?, ?)", title
-        )
         row = self._db.execute(
             "SELECT id FROM title WHERE system=? AND name=? AND publisher=?", title
         ).fetchone()
+        number = row[0] if row else self._made(title)
         cursor = self._db.execute(
             "INSERT INTO release (hash, title, version, architecture) VALUES (?, ?, ?, ?)",
-            (key, row[0], version, architecture),
+            (key, number, version, architecture),
         )
         return int(cursor.lastrowid or 0)
+
+    def _made(self, title: tuple[str, str, str]) -> int:
+        sql = "INSERT INTO title (system, name, publisher) VALUES (?, ?, ?)"
+        return int(self._db.execute(sql, title).lastrowid or 0)
 
     def _table(self) -> Lookup:
         if self._known is None:
