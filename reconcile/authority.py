@@ -54,6 +54,13 @@ def weigh(attribute: Attribute, claims: Sequence[Claim], now: datetime) -> list[
     return [replace(entry, why=_why(entry, best, authority)) for entry in weighed]
 
 
+def in_order(attribute: Attribute, claims: Sequence[Claim], now: datetime) -> list[Weighed]:
+    """The same without the reasons."""
+    if len(claims) == 1:
+        return [_weigh(attribute, claims[0], now)]
+    return _ordered(attribute, claims, now)
+
+
 class Won(NamedTuple):
     """What is so of an attribute."""
 

@@ -15,7 +15,7 @@ from cmdb.model.observation import Json
 from cmdb.query.models import AttributeView
 from cmdb.store.port import AssetId, AssetRow, LinkRow, Record, RecordRow, UnknownAsset
 from reconcile.account import UNKNOWN_CLASS, Account
-from reconcile.authority import Weighed, weigh
+from reconcile.authority import Weighed, in_order, weigh
 from reconcile.decisions import Decided, decided
 from reconcile.instants import to_micros
 from reconcile.rules.identity import identity_rules
@@ -213,22 +213,28 @@ def attributes(record: Record, asset: AssetId, at: datetime) -> tuple[AttributeV
     declared = rules_of(record).attributes(row.cls)
     if row.parent is not None or not accounts:
         return _of_part(row, accounts, declared)
-    found = (explain_attribute(entry, accounts, at) for entry in declared)
-    return tuple(_view(entry) for entry in found if entry.value is not None)
+    found = (_view(entry, accounts, at) for entry in declared)
+    return tuple(view for view in found if view is not None)
 
 
-def _view(entry: AttributeExplained) -> AttributeView:
-    best = entry.claims[0]
-    others = {(claim.source_kind, claim.source_instance) for claim in entry.claims[1:]}
+def _view(attribute: Attribute, accounts: Sequence[Account], at: datetime) -> AttributeView | None:
+    """The value of an attribute, without the reasons; None where there is none."""
+    claims = [found for each in accounts if (found := each.claims.get(attribute.name)) is not None]
+    if not claims:
+        return None
+    best, *others = in_order(attribute, claims, at)
+    if best.form is None:
+        return None
+    source = best.claim.record.key.source
     return AttributeView(
-        entry.name,
-        entry.value,
-        entry.unit,
-        best.source_kind,
-        best.source_instance,
-        best.said_at,
+        attribute.name,
+        best.claim.value,
+        attribute.unit,
+        source.kind,
+        source.instance,
+        best.claim.said_at,
         best.stale,
-        len(others - {(best.source_kind, best.source_instance)}),
+        len({other.claim.record.key.source for other in others} - {source}),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from reconcile.explain import explain
+from reconcile.explain import attributes, explain
 from tests.reconcile.history import Engine, Say
 
 
@@ -54,3 +54,24 @@ def test_a_scans_device_is_an_agents_computer_and_back(engine: Engine, said: Say
     engine.tell(said("scan", "10.0.0.5", 0, **{"class": "Device"}, interfaces=nic))
     engine.tell(said("agent", "a", 1, **{"class": "Computer"}, interfaces=nic))
     assert [row.cls for row in engine.record.view.all_assets()] == ["Computer"]
+
+
+def test_a_value_is_shown_with_the_claim_that_is_explained(engine: Engine, said: Say) -> None:
+    two(engine, said, owner="", vendor="Dell")
+    engine.tell(said("cloud", "c", 2, attributes={"system_serial": "AAA1", "name": "pc"}))
+    row = engine.find("pc")
+    for at in (engine.now, engine.now + timedelta(days=400)):
+        told = explain(engine.record, "pc", None, at).attributes
+        expected = []
+        for each in told:
+            if each.value is not None:
+                best = each.claims[0]
+                sources = {(claim.source_kind, claim.source_instance) for claim in each.claims}
+                expected.append(
+                    (each.name, each.value, best.source_kind, best.stale, len(sources) - 1)
+                )
+        shown = attributes(engine.record, row.id, at)
+        assert [
+            (view.name, view.value, view.source_kind, view.stale, view.losers) for view in shown
+        ] == expected
+        assert {entry[-1] for entry in expected} >= {0, 1}
