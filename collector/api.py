@@ -36,6 +36,8 @@ from collector.operation import Context, Operation
 PREFIX = "/api/v1"
 SAFE = frozenset({"GET", "HEAD"})
 LINES_TYPE = "application/x-ndjson"
+_WHO = "stocktake.who"
+"""Where the scope of a request has who asks."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ class _KnownFirst:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and self._is_operation(scope["path"]):
             try:
-                await run_in_threadpool(_identify, Request(scope), self._services)
+                # The endpoint reads it there: who asks is looked up once.
+                scope[_WHO] = await run_in_threadpool(_identify, Request(scope), self._services)
             except Refused as refused:
                 problem = refused.problem
                 if problem.status == HTTPStatus.UNAUTHORIZED:
@@ -129,7 +132,7 @@ def _endpoint(
     operation: Operation, services: ApiServices, binding: Binding
 ) -> Callable[..., Response]:
     def endpoint(request: Request, **values: object) -> Response:
-        who = _identify(request, services)
+        who: Identity = request.scope[_WHO]
         who.require(operation.role)
         try:
             params = binding.make(values)
