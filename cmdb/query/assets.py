@@ -93,6 +93,7 @@ def asset_page(
     links = record.ledger.linked(row.id)
     rows = record.ledger.records(link.record for link in links)
     relations, totals = relations_of(record.view, row, parts, relations_most)
+    changes = record.view.changes(row.id, _HISTORY_HEAD + 1, None)
     return AssetPage(
         asset=_line(row),
         aliases=tuple(map(asset_name, row.aliases)),
@@ -105,7 +106,7 @@ def asset_page(
         parts=tuple(map(_line, parts)),
         sections=_sections(record, links, rows),
         programs_total=record.view.installed_count(row.id),
-        history=_history(record.view, row.id, None, _HISTORY_HEAD),
+        history=_shown(changes, {row.id: row}, _HISTORY_HEAD),
         standing=None if row.state == _PRESENT else standing(row.id),
     )
 
@@ -223,13 +224,18 @@ def _objects(body: Json) -> Iterable[Mapping[str, Json]]:
 
 def _history(view: View, asset: AssetId | None, before: int | None, limit: int) -> History:
     changes = view.changes(asset, limit + 1, before)
-    lines = view.headlines(change.asset for change in changes)
+    return _shown(changes, view.headlines(change.asset for change in changes), limit)
+
+
+def _shown(
+    changes: Sequence[Change], lines: Mapping[AssetId, Headline | AssetRow], limit: int
+) -> History:
     shown = tuple(_change(change, lines.get(change.asset)) for change in changes[:limit])
     more = len(changes) > limit
     return History(shown, shown[-1].sequence if more else None)
 
 
-def _change(change: Change, line: Headline | None) -> ChangeView:
+def _change(change: Change, line: Headline | AssetRow | None) -> ChangeView:
     return ChangeView(
         change.sequence,
         change.at,

@@ -25,6 +25,8 @@ _SAME_ALWAYS: Mapping[str, tuple[str, ...]] = {"components": ("kind",), "disks":
 
 Row = Mapping[str, Json]
 _Mark = tuple[str, ...]
+_SIGNS = re.compile(r"[^0-9a-z]")
+_SIGNS_LEFT_OUT = frozenset({"mac", "serial"})
 
 
 def each_once(sections: Sequence[SectionView]) -> tuple[SectionView, ...]:
@@ -55,7 +57,7 @@ class _Parts:
 
     def __init__(self, kind: str) -> None:
         self._columns = _KNOWN_BY[kind]
-        self._always = _SAME_ALWAYS.get(kind, ())
+        self._names = (*self._columns, *_SAME_ALWAYS.get(kind, ()))
         self.rows: list[Row] = []
         self._marks: list[_Mark] = []
         self._by_value: dict[tuple[int, str], list[int]] = {}
@@ -64,7 +66,7 @@ class _Parts:
         """Takes a source's rows; the numbers of those that are new."""
         new = []
         for row in rows:
-            mark = tuple(_plain(row.get(name), name) for name in (*self._columns, *self._always))
+            mark = tuple([_plain(row.get(name), name) for name in self._names])
             number = self._same(mark)
             if number is None:
                 new.append(len(self.rows))
@@ -96,4 +98,6 @@ def _agree(one: _Mark, other: _Mark) -> bool:
 
 def _plain(value: Json, name: str) -> str:
     text = str(value or "").casefold()
-    return re.sub(r"[^0-9a-z]", "", text) if name in {"mac", "serial"} else text.strip()
+    if name not in _SIGNS_LEFT_OUT:
+        return text.strip()
+    return text if text.isascii() and text.isalnum() else _SIGNS.sub("", text)

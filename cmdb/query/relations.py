@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby
 
 from cmdb.model.classes import RELATION_BY_NAME
@@ -99,6 +100,7 @@ def _shown(
         )
 
 
+@lru_cache(256)
 def _verb(type_: str, *, outward: bool) -> str:
     declared = RELATION_BY_NAME.get(type_)
     inverse = declared.inverse if declared else f"{type_} of"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable
+from datetime import datetime
 
 import numpy as np
 
@@ -87,7 +88,9 @@ class Neighbours:
             if asset in {bond.source, target} or (bond.source in inside) != (target in inside)
         ]
         shown.sort(key=lambda end: (end[0].source, end[0].type, end[1], end[0].target))
-        return tuple(relation_row(bond, target) for bond, target in shown)
+        # Most were seen at one time.
+        times = {at: codec.from_micros(at) for at in {bond.at for bond, _ in shown}}
+        return tuple(_row(bond, target, times[bond.at]) for bond, target in shown)
 
     def resolved(self, targets: Iterable[int]) -> dict[int, int]:
         """Who listens at those of these that are endpoints of someone known."""
@@ -110,10 +113,9 @@ def _distinct(owners: Ids) -> Ids:
 
 def relation_row(bond: Bond, target: int) -> RelationRow:
     """A relation as others read it."""
-    return RelationRow(
-        AssetId(bond.source),
-        bond.type,
-        AssetId(target),
-        codec.from_micros(bond.at),
-        None if bond.detail is None else codec.parse(bond.detail),
-    )
+    return _row(bond, target, codec.from_micros(bond.at))
+
+
+def _row(bond: Bond, target: int, at: datetime) -> RelationRow:
+    detail = None if bond.detail is None else codec.parse(bond.detail)
+    return RelationRow(AssetId(bond.source), bond.type, AssetId(target), at, detail)

@@ -76,13 +76,16 @@ class Sections:
         """See the port."""
         with translated(self._path):
             found = self._row(record * KINDS + kind.number)
-            return self._stored(record, kind.number, found) if found else None
+            if found is None:
+                return None
+            return _stored(found, self._records.seen(record).confirmed.get(kind.number))
 
     def sections(self, record: RecordId) -> dict[SectionKind, StoredSection]:
         """See the port."""
         first = record * KINDS
         with translated(self._path):
-            kinds = sorted(self._records.seen(record).confirmed)
+            confirmed = self._records.seen(record).confirmed
+            kinds = sorted(confirmed)
             rows: dict[int, _Current | None] = self._current if self._tx.id else {}
             if not all(first + kind in rows for kind in kinds):
                 found = self._db.execute(
@@ -90,7 +93,7 @@ class Sections:
                 )
                 rows.update((row[0], self._opened(row)) for row in found.fetchall())
             return {
-                KIND_BY_NUMBER[kind]: self._stored(record, kind, row)
+                KIND_BY_NUMBER[kind]: _stored(row, confirmed[kind])
                 for kind in kinds
                 if (row := rows.get(first + kind)) is not None
             }
@@ -107,12 +110,6 @@ class Sections:
     def _opened(self, row: tuple[int, int, int, int, bytes, bytes]) -> _Current:
         _, past, at, tx, digest, body = row
         return _Current(past, at, tx, digest, opened(self._db, body))
-
-    def _stored(self, record: int, kind: int, row: _Current) -> StoredSection:
-        confirmed = self._records.seen(record).confirmed.get(kind, row.at)
-        return StoredSection(
-            row.body, row.digest, codec.from_micros(row.at), codec.from_micros(confirmed)
-        )
 
     def put_section(self, record: RecordId, kind: SectionKind, section: StoredSection) -> None:
         """See the port."""
@@ -234,6 +231,12 @@ class Sections:
         """Drops what was remembered of a transaction that ended."""
         self._current = {}
         self._asides = {}
+
+
+def _stored(row: _Current, confirmed: int | None) -> StoredSection:
+    said = codec.from_micros(row.at)
+    again = said if confirmed is None else codec.from_micros(confirmed)
+    return StoredSection(row.body, row.digest, said, again)
 
 
 def _of_programs(key: int) -> bool:
