@@ -100,8 +100,10 @@ class Reach:
         for evidence in subject.timeline.nodes:
             if not scan or evidence.identifies_alone:
                 yield from keys.finds(evidence)
-        for visit in () if scan else subject.timeline.visits:
+        for visit in subject.timeline.visits:
             evidence = subject.timeline.evidence(visit)
+            if scan and not evidence.identifies_alone:
+                continue
             for identifier in keys.named_at(subject.key.scope, evidence, visit.addresses or ()):
                 yield "name", "", identifier
         if subject.native is not None:
