@@ -266,7 +266,7 @@ class _Work:
                     self._continue(one, two)
 
     def _continue(self, one: Grain, two: Grain) -> None:
-        why = self._objections.replaced(self._of(one), self._of(two))
+        why = self._objections.replaced(self._of(one), self._of(two), one.key)
         known = ("native key", one.key.native_key)
         if why:
             self._of(one).note(one, Reason(*known, two.key, counted=False, why=why))

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from cmdb.model.observation import RecordKey
 from cmdb.store.port import RecordId
+from reconcile.account import normal_address
 from reconcile.cluster import Cluster, Grain
 from reconcile.evidence import KEYS, MODEL, SINGLE, SOLE
 from reconcile.normalise.placeholders import HYPERVISOR_MACS
@@ -81,14 +82,15 @@ class Objections:
         certain = _housing(one, two) or _contained(one, two) or _differ(one, two, name)
         if certain and name in _LABELS:
             certain = _differ(one, two, name, observed=True)
-        if certain is None and name in _NAMES and _of_one_source_with_other_adapters(one, two):
-            return Objection("they have one name and other adapters")
+        if certain is None and name in _NAMES:
+            certain = _one_name_of_two(one, two)
         return certain or self._live_at_once(one, two)
 
-    def replaced(self, one: Cluster, two: Cluster) -> str:
+    def replaced(self, one: Cluster, two: Cluster, key: RecordKey) -> str:
         """Why a native key went over to another thing, or nothing.
 
-        Hardware is another when some of what identifies it differs and nothing is the same.
+        Hardware is another when some of what identifies it differs and nothing is the same. An
+        address is no name of a thing: there other adapters say it alone.
         """
         certain = self._ruled(one, two) or _part(one, two)
         if certain:
@@ -102,7 +104,9 @@ class Objections:
                 return ""
             if name != "mac":
                 differing = differing or f"{name} differs: {min(left)} and {min(right)}"
-        return differing or _nothing_alike(one, two)
+        if not differing and normal_address(key.native_key) and _disjoint(one, two, "mac"):
+            return "another adapter answers at the address"
+        return differing or _became_virtual(one, two) or _nothing_alike(one, two)
 
     def _live_at_once(self, one: Cluster, two: Cluster) -> Objection | None:
         """Two live reports of one identity are clones.
@@ -158,6 +162,16 @@ def _disjoint(one: Cluster, two: Cluster, name: str) -> bool:
     return bool(left and right) and not left & right
 
 
+def _became_virtual(one: Cluster, two: Cluster) -> str:
+    """A machine and the virtual machine that it was turned into are two."""
+    virtual = [
+        {mac.startswith(HYPERVISOR_MACS) for mac in cluster.of("mac")} for cluster in (one, two)
+    ]
+    if sorted(map(sorted, virtual)) == [[False], [True]]:
+        return "one has adapters of a hypervisor alone, the other none"
+    return ""
+
+
 def _nothing_alike(one: Cluster, two: Cluster) -> str:
     """Why what has no number of its own is another: model, name and adapters all differ."""
     differing = [key for key in (MODEL, "name", "mac", "asset_tag") if _disjoint(one, two, key)]
@@ -169,12 +183,18 @@ def _nothing_alike(one: Cluster, two: Cluster) -> str:
     )
 
 
-def _of_one_source_with_other_adapters(one: Cluster, two: Cluster) -> bool:
-    """Whether one source, or two that look at things alike, tell of both with adapters."""
+def _one_name_of_two(one: Cluster, two: Cluster) -> Objection | None:
+    """Whether one source, or two that look at things alike, tell of both with other adapters."""
     if not _disjoint(one, two, "mac"):
-        return False
-    left, right = ([grain for grain in cluster.grains if grain.of("mac")] for cluster in (one, two))
-    return any(_one_observer(a, b, named=False) for a in left for b in right)
+        return None
+    if virtual := _became_virtual(one, two):
+        return Objection(virtual)
+    left, right = ([g for g in cluster.grains if g.of("mac")] for cluster in (one, two))
+    for a in left:
+        at_address = normal_address(a.key.native_key) is not None
+        if any(_one_observer(a, b, named=at_address) for b in right):
+            return Objection("they have one name and other adapters")
+    return None
 
 
 def _part(one: Cluster, two: Cluster) -> Objection | None:

@@ -83,6 +83,14 @@ CASES: dict[str, tuple[int, list[dict[str, Any]]]] = {
         2, one_key({"mac": ONE, "name": "brn1", "model": "HL-L2350"},
                    {"mac": TWO, "name": "sw-9", "model": "C9200"}, kind="snmp"),
     ),
+    "a machine that was turned into a virtual one": (
+        2, one_key({"mac": ONE, "bios_uuid": "03000200-0400-0500-0006-000700080009"},
+                   {"mac": VIRTUAL[0], "bios_uuid": UUID}, name="erp"),
+    ),
+    "another printer of one model at an address": (
+        2, [said("10.0.0.9", 0, ONE, "snmp", name="brn1", model="HL-L2350"),
+            said("10.0.0.9", 2, TWO, "snmp", name="brn1", model="HL-L2350")],
+    ),
     "the same printer with another card and name": (
         1, one_key({"mac": ONE, "name": "brn1", "model": "HL-L2350"},
                    {"mac": TWO, "name": "prn9", "model": "HL-L2350"}, kind="snmp"),
