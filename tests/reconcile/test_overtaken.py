@@ -155,3 +155,14 @@ def test_under_other_rules_a_stale_word_counts_while_nothing_fresh_is_newer() ->
     for rule in (Rule.LATEST, Rule.MOST_REPORTED):
         told = [winner(_attribute(rule), each, NOW).claim for each in (claims, newer)]
         assert [claim and claim.value for claim in told] == ["y", "x"]
+
+
+def test_of_three_the_newest_wins_and_not_the_oldest() -> None:
+    claims = [_claim(0, "agent", "x", 20), _claim(1, "import", "y", 10), _claim(2, "scan", "z", 55)]
+    told = weigh(_attribute(Rule.PRIORITY), claims, NOW)
+    assert [(entry.claim.value, entry.overtaken) for entry in told] == [
+        ("z", False),
+        ("x", True),
+        ("y", True),
+    ]
+    assert told[2].why.startswith("a more trusted word was said later, and is itself stale")
