@@ -66,6 +66,15 @@ def test_join_split_exclude_and_undo(estate: Estate) -> None:
 
     out = estate.json("exclude", "--source", "import/list")
     assert estate.json("show", two)["asset"]["attributes"].get("owner") is None
+    why = f"excluded by decision {out['number']} ("
+    (claim,) = estate.json("explain", two, "owner")["attributes"][0]["claims"]
+    assert (claim["value"], claim["wins"]) == ("sales", False)
+    assert claim["why"].startswith(why)
+    assert why in estate.ok("explain", two, "owner")
+    listed = [line for line in estate.ok("explain", two).splitlines() if line.startswith("-  ")]
+    assert len(listed) == 1
+    assert listed[0].startswith("-  import/list/hq/")
+    assert why in listed[0]
     estate.ok("include", "--source", "import/list")
     assert estate.json("show", two)["asset"]["attributes"]["owner"] == "sales"
 
