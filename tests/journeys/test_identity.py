@@ -66,15 +66,6 @@ def test_join_split_exclude_and_undo(estate: Estate) -> None:
 
     out = estate.json("exclude", "--source", "import/list")
     assert estate.json("show", two)["asset"]["attributes"].get("owner") is None
-    why = f"excluded by decision {out['number']} ("
-    (claim,) = estate.json("explain", two, "owner")["attributes"][0]["claims"]
-    assert (claim["value"], claim["wins"]) == ("sales", False)
-    assert claim["why"].startswith(why)
-    assert why in estate.ok("explain", two, "owner")
-    listed = [line for line in estate.ok("explain", two).splitlines() if line.startswith("-  ")]
-    assert len(listed) == 1
-    assert listed[0].startswith("-  import/list/hq/")
-    assert why in listed[0]
     estate.ok("include", "--source", "import/list")
     assert estate.json("show", two)["asset"]["attributes"]["owner"] == "sales"
 
@@ -87,6 +78,20 @@ def test_join_split_exclude_and_undo(estate: Estate) -> None:
     assert out["number"] in {row["number"] for row in told}
     about = estate.json("decisions", "--asset", one)["decisions"]
     assert {row["act"] for row in about} == {"undo", "different", "same"}
+
+
+def test_what_is_excluded_is_explained_with_the_decision(estate: Estate) -> None:
+    number = estate.json("exclude", "--source", "import/list")["number"]
+    why = f"excluded by decision {number} ("
+    (claim,) = estate.json("explain", "pc-2", "owner")["attributes"][0]["claims"]
+    assert (claim["value"], claim["wins"]) == ("sales", False)
+    assert claim["why"].startswith(why)
+    assert why in estate.ok("explain", "pc-2", "owner")
+    told = estate.ok("explain", "pc-2").splitlines()
+    (line,) = (each for each in told if each.startswith("-  "))
+    assert line.startswith("-  import/list/hq/")
+    assert why in line
+    estate.ok("undo", number)
 
 
 def test_values_follow_their_asset_and_authority_decides(estate: Estate) -> None:
