@@ -1,11 +1,11 @@
 """Which claim wins, and why the others do not.
 
-A total order: fresh before stale, then the attribute's rule, then rank, time, normal value and
-the record's own key, so that the winner depends on what was said and on the clock, never on the
-order of arrival. Under a dynamic rule those that say the same stand together, and the rank decides
-which of them speaks: equal things in two spellings do not flap. A claim that is empty says that
-its source looked and found nothing; it never wins over a value, unless the rule says that it
-clears.
+A total order: words that a later one overtook when they were stale come last, then the attribute's
+rule, then rank, time, normal value and the record's own key, so that the winner depends on what was
+said and on the clock, never on the order of arrival. Under a dynamic rule those that say the same
+stand together, and the rank decides which of them speaks: equal things in two spellings do not
+flap. A claim that is empty says that its source looked and found nothing; it never wins over a
+value, unless the rule says that it clears.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from cmdb.model.classes import CLASS_BY_NAME
 from cmdb.model.declare import Attribute, Authority, Empty, Rank, Rule, Tolerance
-from cmdb.model.observation import Json, RecordKey, SectionKind, Source
-from reconcile.account import Account, Claim
+from cmdb.model.observation import Json, Source
+from reconcile.account import Claim
 from reconcile.normalise.forms import FORMS
+from reconcile.overtaken import Spoken, overtaken
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,13 @@ class Weighed:
     rank: int
     stale_after: timedelta | None
     stale: bool
+    """Whether it was not confirmed for long."""
     why: str
     """Why it wins or loses."""
     group: str | None = None
     """What it shares with claims that say the same: its form, or that of a number close by."""
+    overtaken: bool = False
+    """Whether it yields to all that are not, because of its age."""
 
 
 def weigh(attribute: Attribute, claims: Sequence[Claim], now: datetime) -> list[Weighed]:
@@ -95,13 +98,12 @@ def _contests(entry: Weighed, best: Weighed, authority: Authority) -> bool:
         return False
     if authority.rule is Rule.LATEST and entry.group != best.group:
         return True
-    if authority.rule is not Rule.PRIORITY and entry.stale:
+    if authority.rule is not Rule.PRIORITY and (entry.stale or best.stale):
         return True
     if entry.claim.value == best.claim.value:
         return False
     kinds = (entry.claim.record.key.source.kind, best.claim.record.key.source.kind)
-    freed = entry.stale and best.stale
-    return freed or (entry.rank, kinds[0]) <= (best.rank, kinds[1])
+    return best.stale or (entry.rank, kinds[0]) <= (best.rank, kinds[1])
 
 
 def alike(attribute: Attribute, one: Json, two: Json) -> bool:
@@ -128,7 +130,7 @@ def turns_stale_at(entry: Weighed) -> datetime | None:
 
 def _ordered(attribute: Attribute, claims: Sequence[Claim], now: datetime) -> list[Weighed]:
     authority = attribute.authority
-    weighed = [_weigh(attribute, claim, now) for claim in claims]
+    weighed = _aged([_weigh(attribute, claim, now) for claim in claims], authority)
     if authority.rule is Rule.PRIORITY and authority.tolerance is None:
         weighed.sort(key=lambda entry: _order(entry, authority, (), _since(entry)))
         return weighed
@@ -142,10 +144,31 @@ def _ordered(attribute: Attribute, claims: Sequence[Claim], now: datetime) -> li
         key=lambda entry: _order(
             entry,
             authority,
-            (scores[entry.stale, -1, entry.group],),
-            times[entry.stale, entry.rank, entry.group],
+            (scores[entry.overtaken, -1, entry.group],),
+            times[entry.overtaken, entry.rank, entry.group],
         )
     )
+    return weighed
+
+
+def _aged(weighed: list[Weighed], authority: Authority) -> list[Weighed]:
+    """With those marked that were overtaken; who says nothing overtakes nobody."""
+    if not any(entry.stale for entry in weighed):
+        return weighed
+    says = [
+        place
+        for place, entry in enumerate(weighed)
+        if entry.form is not None or authority.empty is Empty.CLEARS
+    ]
+    words = [
+        Spoken(weighed[place].rank, weighed[place].claim.said_at, weighed[place].stale)
+        for place in says
+    ]
+    for place, old in zip(
+        says, overtaken(words, by_rank=authority.rule is Rule.PRIORITY), strict=True
+    ):
+        if old:
+            weighed[place] = replace(weighed[place], overtaken=True)
     return weighed
 
 
@@ -154,7 +177,7 @@ def _by_group(
 ) -> dict[tuple[bool, int, str | None], list[Weighed]]:
     found: dict[tuple[bool, int, str | None], list[Weighed]] = {}
     for entry in weighed:
-        place = (entry.stale, entry.rank if ranked else -1, entry.group)
+        place = (entry.overtaken, entry.rank if ranked else -1, entry.group)
         found.setdefault(place, []).append(entry)
     return found
 
@@ -212,7 +235,7 @@ def _order(
     grouped = entry.group or ""
     return (
         entry.form is None and authority.empty is Empty.IGNORED,
-        entry.stale,
+        entry.overtaken,
         *by_rule,
         entry.rank,
         entry.claim.record.key.source.kind,
@@ -271,14 +294,20 @@ def _why(entry: Weighed, best: Weighed, authority: Authority) -> str:
 
 
 def _why_lost(entry: Weighed, best: Weighed, authority: Authority) -> str:
-    if entry.stale and not best.stale:
-        return f"stale: not confirmed within {_days(entry.stale_after)}"
+    if entry.overtaken and not best.overtaken:
+        return _why_overtaken(entry)
     if authority.rule is not Rule.PRIORITY:
         return f"another value is {authority.rule.value}"
     if entry.rank == best.rank:
         return "same rank, said earlier"
     names = [_ranked(each, authority) for each in (entry, best)]
     return f"{names[0]} ranks {entry.rank + 1}, {names[1]} ranks {best.rank + 1}"
+
+
+def _why_overtaken(entry: Weighed) -> str:
+    if entry.stale:
+        return f"stale: not confirmed within {_days(entry.stale_after)}, and others spoke later"
+    return "a more trusted word was said later, and is itself stale: the latest decides"
 
 
 def _why_best(entry: Weighed, authority: Authority) -> str:
@@ -295,52 +324,8 @@ def _ranked(entry: Weighed, authority: Authority) -> str:
 
 
 def _though(entry: Weighed) -> str:
-    return ", though stale: nothing fresher is known" if entry.stale else ""
+    return ", though stale: nothing newer is fresh" if entry.stale else ""
 
 
 def _days(after: timedelta | None) -> str:
     return f"{after.days} days" if after else "any time"
-
-
-_SPECIFIC = {"Device": 1}
-
-
-def class_of(accounts: Sequence[Account], order: Authority, now: datetime) -> str | None:
-    """The class of a thing: a claim like any other, but a guess of Device loses to any word.
-
-    Where another source names a class that extends the winner's, that one is more exact and
-    not a contradiction: an agent's Computer is a hypervisor's VirtualMachine.
-    """
-    said = _classes(accounts, order, now)
-    if not said:
-        return None
-    best = said[0][1]
-    for _, name in said[1:]:
-        if name != best and best in CLASS_BY_NAME[name].lineage():
-            best = name
-    return best
-
-
-def class_contested(accounts: Sequence[Account], order: Authority, now: datetime) -> bool:
-    """Whether the class may be another when somebody merely says the same again."""
-    said = _classes(accounts, order, now)
-    if not said:
-        return False
-    first, best = said[0]
-    return any(name != best and (mark[0], False, mark[2]) <= first[:3] for mark, name in said[1:])
-
-
-def _classes(
-    accounts: Sequence[Account], order: Authority, now: datetime
-) -> list[tuple[tuple[int, bool, int, float, RecordKey], str]]:
-    said = []
-    for account in accounts:
-        if account.cls in CLASS_BY_NAME:
-            kind = account.row.key.source.kind
-            place = next((p for p, r in enumerate(order.ranks) if r.kind == kind), len(order.ranks))
-            after = order.ranks[place].stale_after if place < len(order.ranks) else None
-            at = account.at.get(SectionKind.HEAD, account.said_at)
-            stale = after is not None and now >= at + after
-            mark = (_SPECIFIC.get(account.cls, 0), stale, place, -at.timestamp(), account.row.key)
-            said.append((mark, account.cls))
-    return sorted(said)

@@ -185,6 +185,21 @@ def told_by(number: int, decision: Decision) -> str:
     return why + (f", said {decision.by}" if decision.by else "")
 
 
+def excluding(
+    decisions: Iterable[tuple[int, Decision]], key: RecordKey
+) -> tuple[int, Decision] | None:
+    """The decision by which nothing counts that a record says; None: it counts."""
+    named: tuple[int, Decision] | None = None
+    whole: tuple[int, Decision] | None = None
+    for number, each in standing(decisions):
+        if each.act in {"exclude", "include"}:
+            made = (number, each) if each.act == "exclude" else None
+            named = made if key in each.records else named
+            of = each.extra.get(SOURCE)
+            whole = made if of is not None and source_of(of) == key.source else whole
+    return named or whole
+
+
 def _rulings(number: int, decision: Decision) -> Iterable[Ruling]:
     if decision.act not in {"same", "different"}:
         return

@@ -6,8 +6,9 @@ write lock meanwhile: callers bound how much they ask for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import cast
 
@@ -23,15 +24,40 @@ _OWN = frozenset({"attributes", "class", "state"})
 
 
 def rehearse(record: Record, statements: Iterable[Statement], at: datetime) -> Rehearsal:
-    """What would be so if these were said at that time. Nothing of it stays."""
+    """What would be so if these were said at that time. Nothing of it stays.
+
+    What time alone changes until then is no part of it.
+    """
+    taken: list[Statement] = []
+
+    def noted() -> Iterator[Statement]:
+        for statement in statements:
+            taken.append(statement)
+            yield statement
+
+    seen = _rehearsed(record, noted(), at)
+    if record.view.due(at, 1):
+        seen = _rehearsed(record, taken, at, sorted(filter(_there(record), seen.rows)))
+    return _Telling(record, seen).rehearsal()
+
+
+def _rehearsed(
+    record: Record, statements: Iterable[Statement], at: datetime, settled: Iterable[AssetId] = ()
+) -> _Seen:
     seen = _Seen()
 
     def told() -> Iterator[Statement]:
         seen.newest = _newest(record)
         yield from statements
 
-    Pipeline(record).rehearse(told(), at, lambda applied: _look(record, seen, applied))
-    return _Telling(record, seen).rehearsal()
+    look = functools.partial(_look, record, seen)
+    Pipeline(record).rehearse(told(), at, look, settled)
+    return seen
+
+
+def _there(record: Record) -> Callable[[AssetId], bool]:
+    """Whether an asset that records speak of is known by its id."""
+    return lambda asset: bool(record.ledger.linked(asset))
 
 
 @dataclass
@@ -111,17 +137,23 @@ class _Telling:
             row = self._seen.rows.get(change.asset) or self._record.view.asset(change.asset)
             name, cls = (row.name, row.cls) if row else ("", "")
             what = "changed" if change.what == "created" and self._is_there(change) else change.what
+            values = self._values(change.asset, detail, row if what == "created" else None)
+            own = _OWN if any(each.name == "state" for each in values) else {*_OWN, "why"}
+            more = {key: held for key, held in detail.items() if key not in own}
+            if what == "changed" and not values and not more:
+                continue
             yield AssetPlan(
                 self._ref(change.asset), "" if name == asset_ref(change.asset) else name, cls,
-                what, "", self._values(detail, row if what == "created" else None),
-                {key: held for key, held in detail.items() if key not in _OWN},
+                what, "", values, more,
             )  # fmt: skip
 
     def _is_there(self, change: Change) -> bool:
         row = self._record.view.asset(change.asset)
         return row is not None and row.id == change.asset
 
-    def _values(self, detail: Mapping[str, Json], new: AssetRow | None) -> tuple[ValueChange, ...]:
+    def _values(
+        self, asset: AssetId, detail: Mapping[str, Json], new: AssetRow | None
+    ) -> tuple[ValueChange, ...]:
         if new is not None:
             return tuple(
                 ValueChange(name, None, held) for name, held in sorted(new.attributes.items())
@@ -130,7 +162,16 @@ class _Telling:
         found = [ValueChange(name, before, after) for name, (before, after) in pairs.items()]
         own = [(name, detail.get(name)) for name in ("class", "state")]
         found += [ValueChange(name, *held) for name, held in own if isinstance(held, list)]
-        return tuple(found)
+        row = self._record.view.asset(asset)
+        if row is None or row.id != asset:
+            return tuple(found)
+        # Beside what is shown now: time, which was settled first, may have led there and back.
+        shown = {**row.attributes, "class": row.cls, "state": row.state}
+        return tuple(
+            replace(each, before=shown.get(each.name))
+            for each in found
+            if shown.get(each.name) != each.after
+        )
 
     def _link(self, move: Move, key: RecordKey) -> LinkPlan:
         last = move.after[-1] if move.after else None

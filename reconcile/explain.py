@@ -6,17 +6,24 @@ Nothing here is stored for the purpose; the same functions that chose are asked 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from cmdb.model.declare import Attribute, Empty
-from cmdb.model.observation import Json
 from cmdb.query.models import AttributeView
 from cmdb.store.port import AssetId, AssetRow, LinkRow, Record, RecordRow, UnknownAsset
-from reconcile.account import UNKNOWN_CLASS, Account
+from reconcile.account import UNKNOWN_CLASS, Account, Claim
 from reconcile.authority import Weighed, in_order, weigh
 from reconcile.decisions import Decided, decided
+from reconcile.excluded import Excluded, excluded_from
+from reconcile.explained import (
+    AttributeExplained,
+    ClaimExplained,
+    ExcludedExplained,
+    Explanation,
+    LinkExplained,
+)
 from reconcile.instants import to_micros
 from reconcile.rules.identity import identity_rules
 from reconcile.rules.model import DEFAULT, Rules
@@ -29,86 +36,6 @@ from reconcile.witness import Witness
 
 SEPARATOR = "\0"
 LEFT_OUT = " (left out by rules)"
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimExplained:
-    """One claim about an attribute."""
-
-    value: Json
-    source_kind: str
-    source_instance: str
-    scope: str
-    native_key: str
-    said_at: datetime
-    rank: int
-    """Place of its kind of source in the attribute's authority, from 1."""
-    stale: bool
-    wins: bool
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class AttributeExplained:
-    """An attribute with every claim about it, the winner first."""
-
-    name: str
-    summary: str
-    unit: str | None
-    value: Json
-    rule: str
-    order: tuple[str, ...]
-    """Sources, most trusted first."""
-    origin: str
-    """Where the rule comes from: the default, or a line of the rules in force."""
-    empty: str
-    """What it means that a source looked and found nothing."""
-    compare: str
-    """In which form, and within which tolerance, values are compared."""
-    claims: tuple[ClaimExplained, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LinkExplained:
-    """Why a record belongs to the asset."""
-
-    source_kind: str
-    source_instance: str
-    scope: str
-    native_key: str
-    rule: str
-    since: datetime
-    until: datetime | None
-    """End of the stretch in which the record was about this asset; None: it goes on."""
-    state: str
-    decided_at: datetime
-    last_seen: datetime
-    keys: tuple[str, ...]
-    """Identifying values that it gave in that time, as key=value."""
-    uncounted: tuple[Uncounted, ...]
-    """Values that it gives now and that identify nothing."""
-    evidence: Json
-    """joined_by and ignored: keys that tie it to other records, and why some did not count."""
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """Identity and values of one asset, with their reasons."""
-
-    asset: str
-    name: str
-    cls: str
-    state: str
-    state_since: datetime | None
-    state_why: str
-    state_rule: str
-    """How long it may be silent and missing, and where that comes from."""
-    identity_rules: tuple[str, ...]
-    """What a rules file says of identity for its class, and where."""
-    attributes: tuple[AttributeExplained, ...]
-    links: tuple[LinkExplained, ...]
-    as_of: datetime
-    """The clock against which claims are stale."""
 
 
 def explain(record: Record, ref: str, attribute: str | None, at: datetime) -> Explanation:
@@ -134,8 +61,9 @@ def explain(record: Record, ref: str, attribute: str | None, at: datetime) -> Ex
         names = ", ".join(entry.name for entry in declared)
         raise UnknownAsset(f"{row.cls} has no attribute {attribute!r}; it has {names}")
     origin = functools.partial(holding.rules.origin_of, row.cls)
+    excluded = excluded_from(record, owner, links, holding)
     found = [
-        explain_attribute(entry, accounts, at, origin(entry.name))
+        explain_attribute(entry, accounts, at, origin(entry.name), excluded)
         for entry in wanted
         if row.parent is None
     ]
@@ -152,6 +80,7 @@ def explain(record: Record, ref: str, attribute: str | None, at: datetime) -> Ex
         tuple(_identity(holding.rules, row.cls)),
         shown,
         _links(record, links, holding),
+        tuple(map(_left_out, excluded)),
         at,
     )
 
@@ -176,13 +105,14 @@ def _identity(rules: Rules, cls: str) -> Iterator[str]:
 
 
 def explain_attribute(
-    attribute: Attribute, accounts: Sequence[Account], at: datetime, origin: str = DEFAULT
+    attribute: Attribute,
+    accounts: Sequence[Account],
+    at: datetime,
+    origin: str = DEFAULT,
+    excluded: Sequence[Excluded] = (),
 ) -> AttributeExplained:
-    """All claims about one attribute, weighed."""
-    claims = [
-        account.claims[attribute.name] for account in accounts if attribute.name in account.claims
-    ]
-    weighed = weigh(attribute, claims, at)
+    """All claims about one attribute, weighed; those of excluded records last, whatever weight."""
+    weighed = weigh(attribute, _claims(attribute, accounts), at)
     clears = attribute.authority.empty is Empty.CLEARS
     won = bool(weighed) and (weighed[0].form is not None or clears)
     return AttributeExplained(
@@ -195,8 +125,27 @@ def explain_attribute(
         origin,
         attribute.authority.empty.value,
         _compared(attribute),
-        tuple(_claim(entry, wins=won and place == 0) for place, entry in enumerate(weighed)),
+        (
+            *(_claim(entry, wins=won and place == 0) for place, entry in enumerate(weighed)),
+            *_unheard(attribute, excluded, at),
+        ),
     )
+
+
+def _claims(attribute: Attribute, accounts: Iterable[Account]) -> list[Claim]:
+    return [
+        account.claims[attribute.name] for account in accounts if attribute.name in account.claims
+    ]
+
+
+def _unheard(
+    attribute: Attribute, excluded: Sequence[Excluded], at: datetime
+) -> Iterator[ClaimExplained]:
+    why = {each.row.key: each.why for each in excluded}
+    accounts = (account for each in excluded for account in each.accounts)
+    claims = _claims(attribute, accounts)
+    for entry in in_order(attribute, claims, at) if claims else ():
+        yield _claim(replace(entry, why=why[entry.claim.record.key]), wins=False)
 
 
 def _compared(attribute: Attribute) -> str:
@@ -283,6 +232,19 @@ def _claim(entry: Weighed, *, wins: bool) -> ClaimExplained:
         entry.stale,
         wins,
         entry.why,
+    )
+
+
+def _left_out(excluded: Excluded) -> ExcludedExplained:
+    key = excluded.row.key
+    return ExcludedExplained(
+        key.source.kind,
+        key.source.instance,
+        key.scope,
+        key.native_key,
+        excluded.row.seen_at,
+        excluded.how,
+        excluded.why,
     )
 
 

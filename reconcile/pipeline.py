@@ -21,7 +21,7 @@ from cmdb.model.observation import (
     SectionKind,
     Statement,
 )
-from cmdb.store.port import Record, RecordId
+from cmdb.store.port import AssetId, Record, RecordId
 from reconcile import asking, changes, unseen
 from reconcile.components import Components, Move
 from reconcile.decisions import Holding, concern_rules, concerned
@@ -104,11 +104,19 @@ class Pipeline:
         return applied
 
     def rehearse(
-        self, statements: Iterable[Statement], at: datetime, look: Callable[[Applied], T]
+        self,
+        statements: Iterable[Statement],
+        at: datetime,
+        look: Callable[[Applied], T],
+        settled: Iterable[AssetId] = (),
     ) -> T:
-        """What `look` sees once statements are applied; then all of it is taken back."""
+        """What `look` sees once statements are applied; then all of it is taken back.
+
+        Assets that are named are brought to that time before the first statement is taken.
+        """
         seen: list[T] = []
         with suppress(_TakenBack), self._record.transaction(at):
+            self._project(settled, at)
             seen.append(look(self._work(statements, at)))
             _take_back()
         return seen[0]
@@ -126,11 +134,14 @@ class Pipeline:
         due = self._view.due(at, limit)
         if due:
             with self._record.transaction(at):
-                components = self._components(at)
-                for asset in due:
-                    components.project(asset)
-                components.finish()
+                self._project(due, at)
         return len(due)
+
+    def _project(self, assets: Iterable[AssetId], at: datetime) -> None:
+        components = self._components(at)
+        for asset in assets:
+            components.project(asset)
+        components.finish()
 
     def erase_scope(self, scope: str, at: datetime, sequence: int | None = None) -> int:
         """Takes everything a scope's sources said out of the record, and what follows from it.

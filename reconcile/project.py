@@ -11,7 +11,8 @@ from cmdb.model.declare import Attribute
 from cmdb.model.observation import Json, SectionKind
 from cmdb.store.port import AssetId, Edge, Projection
 from reconcile.account import UNKNOWN_CLASS, Account, Claim, addresses
-from reconcile.authority import class_contested, class_of, winner
+from reconcile.authority import winner
+from reconcile.class_claim import class_of
 from reconcile.decisions import BY_HAND
 from reconcile.lifecycle import Life
 from reconcile.parts import edges_of, parts_of
@@ -43,7 +44,8 @@ def project(
         rules: Whose claims win.
     """
     ordered = in_order(accounts)
-    cls = class_of(ordered, MEASURED, now) or UNKNOWN_CLASS
+    kind = class_of(ordered, MEASURED, now)
+    cls = kind.name or UNKNOWN_CLASS
     attributes, stale_at, contested = _attributes(rules.attributes(cls), ordered, now)
     parts = parts_of(ordered)
     said = _said(cls, targets)
@@ -60,9 +62,11 @@ def project(
         macs=_macs(ordered),
         parts=parts,
         edges=(*edges_of(ordered, parts), *said),
-        stale_at=min((at for at in (stale_at, life.next_at) if at is not None), default=None),
+        stale_at=min(
+            (at for at in (stale_at, kind.turns_at, life.next_at) if at is not None), default=None
+        ),
         contested=contested
-        or class_contested(ordered, MEASURED, now)
+        or kind.contested
         or len({each.row.key.scope for each in _rivals(ordered)}) > 1,
     )
 

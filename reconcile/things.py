@@ -11,7 +11,7 @@ from cmdb.model.classes.authority import MEASURED
 from cmdb.model.observation import RecordKey, Source
 from cmdb.store.port import AssetId, LinkRow, Record, RecordId, RunRow
 from reconcile.account import UNKNOWN_CLASS, Account
-from reconcile.authority import class_of
+from reconcile.class_claim import class_of
 from reconcile.decisions import Decided, decided
 from reconcile.instants import to_micros
 from reconcile.lifecycle import Lapse, Life, life, retired
@@ -130,7 +130,7 @@ class Things:
         by_person = retired(accounts, self._decided.retired)
         if by_person is not None:
             return by_person
-        said = class_of(accounts, MEASURED, now)
+        said = class_of(accounts, MEASURED, now).name
         rules = self._decided.rules
         after = rules.retire_after(said if said in CLASS_BY_NAME else UNKNOWN_CLASS)
         return life(accounts, self._complete_runs, now, Lapse(after, rules.silence))

@@ -38,7 +38,8 @@ class Rank:
 
     kind: str
     stale_after: timedelta | None
-    """After this long without confirmation its word yields to any fresh one. None: never."""
+    """After this long without confirmation its word yields to fresh ones that were said later.
+    None: never."""
     instance: str | None = None
     """The one source of the kind that is meant; None: all that are not named themselves."""
 
@@ -82,7 +83,7 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class Authority:
-    """Whose claim wins. Under every rule fresh claims go before stale ones.
+    """Whose claim wins. Under every rule a stale claim yields to what is fresh and was said later.
 
     PRIORITY takes the first kind in `ranks`; the others weigh the values and use `ranks` to
     settle what is even. Kinds that are not listed come last, in the order of their names.

@@ -227,15 +227,21 @@ def explain(
             (_claim(claim, entry["unit"], found["as_of"]) for claim in entry["claims"]),
         )
     if attribute is None:
-        show.heading(f"State: {found['state']}")
-        if found["state_why"]:
-            typer.echo(show.clean(f"because: {found['state_why']}"))
-        typer.echo(show.clean(f"rule: {found['state_rule']}"))
-        show.heading("Records")
-        for rule in found["identity_rules"]:
-            typer.echo(show.clean(f"rule: {rule}"))
-        for number, link in enumerate(found["links"], start=1):
-            _link(number, link)
+        _identity(found)
+
+
+def _identity(found: dict[str, Any]) -> None:
+    show.heading(f"State: {found['state']}")
+    if found["state_why"]:
+        typer.echo(show.clean(f"because: {found['state_why']}"))
+    typer.echo(show.clean(f"rule: {found['state_rule']}"))
+    show.heading("Records")
+    for rule in found["identity_rules"]:
+        typer.echo(show.clean(f"rule: {rule}"))
+    for number, link in enumerate(found["links"], start=1):
+        _link(number, link)
+    for each in found["excluded"]:
+        _left_out(each)
 
 
 def _claim(claim: dict[str, Any], unit: str | None, now: str) -> tuple[object, ...]:
@@ -262,6 +268,12 @@ def _link(number: int, link: dict[str, Any]) -> None:
             typer.echo(show.clean(f"  {_shared(word, reason)} with {other}{why}"))
     for each in link["uncounted"]:
         typer.echo(show.clean(f"  did not count: {each['key']} {each['value']}: {each['why']}"))
+
+
+def _left_out(record: dict[str, Any]) -> None:
+    parts = ("source_kind", "source_instance", "scope", "native_key")
+    name = "/".join(record[part] for part in parts)
+    typer.echo(show.clean(f"-  {name}: {record['why']}; else {record['how']}"))
 
 
 def _shared(word: str, reason: dict[str, Any]) -> str:

@@ -18,7 +18,8 @@ from cmdb.query.relations import relations
 from cmdb.store.port import AssetId, Search
 from collector.moments import at_moment
 from collector.operation import Context, Operation
-from reconcile.explain import Explanation, attributes, explain
+from reconcile.explain import attributes, explain
+from reconcile.explained import Explanation
 
 
 @dataclass(frozen=True)

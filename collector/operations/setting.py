@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cmdb.store.port import Record
-    from reconcile.explain import ClaimExplained
+    from reconcile.explained import ClaimExplained
     from reconcile.setting import Setting
 
 

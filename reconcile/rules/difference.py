@@ -12,7 +12,8 @@ from cmdb.query.identity import RecordRef, asset_ref, ref_of
 from cmdb.store.port import AssetId, AssetRow, LinkRow, Record, RecordId
 from reconcile.components import Move
 from reconcile.decisions import decided
-from reconcile.explain import AttributeExplained, accounts_of, explain_attribute
+from reconcile.explain import accounts_of, explain_attribute
+from reconcile.explained import AttributeExplained
 from reconcile.rules.model import Rules
 from reconcile.things import Things
 

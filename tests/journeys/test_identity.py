@@ -80,6 +80,20 @@ def test_join_split_exclude_and_undo(estate: Estate) -> None:
     assert {row["act"] for row in about} == {"undo", "different", "same"}
 
 
+def test_what_is_excluded_is_explained_with_the_decision(estate: Estate) -> None:
+    number = estate.json("exclude", "--source", "import/list")["number"]
+    why = f"excluded by decision {number} ("
+    (claim,) = estate.json("explain", "pc-2", "owner")["attributes"][0]["claims"]
+    assert (claim["value"], claim["wins"]) == ("sales", False)
+    assert claim["why"].startswith(why)
+    assert why in estate.ok("explain", "pc-2", "owner")
+    told = estate.ok("explain", "pc-2").splitlines()
+    (line,) = (each for each in told if each.startswith("-  "))
+    assert line.startswith("-  import/list/hq/")
+    assert why in line
+    estate.ok("undo", number)
+
+
 def test_values_follow_their_asset_and_authority_decides(estate: Estate) -> None:
     done = estate.json("set", "pc-1", "owner=hr", "name=other", "memory_bytes=1024")["values"]
     assert [(row["name"], row["wins"], row["value"]) for row in done] == [

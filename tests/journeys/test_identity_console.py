@@ -94,6 +94,18 @@ def test_a_question_is_answered(told: Server, client: httpx.Client) -> None:
     assert again["number"] == question["number"]
 
 
+def test_what_is_excluded_is_shown_with_the_decision(told: Server, client: httpx.Client) -> None:
+    ref = told.json("show", "pc-2")["asset"]["asset"]
+    form = {"csrf": token(client.get(f"/assets/{ref}/identity").text), "asset": ref}
+    out = form | {"act": "exclude", "record": ["import/list/hq/row-2"]}
+    number = dict(client.post("/identity/decide", data=out).url.params)["made"]
+    why = f"excluded by decision {number} (admin, "
+    assert why in client.get(f"/assets/{ref}/identity").text
+    assert why in client.get(f"/assets/{ref}/why/owner").text
+    client.post("/identity/decide", data=form | {"act": "undo", "number": number})
+    assert why not in client.get(f"/assets/{ref}/identity").text
+
+
 def test_what_makes_no_sense_is_refused_on_a_page(told: Server, client: httpx.Client) -> None:
     csrf = token(client.get("/assets/pc-1/identity").text)
     for form, status, words in (

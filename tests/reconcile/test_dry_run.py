@@ -123,3 +123,30 @@ def test_one_report_among_two_thousand_assets_is_quick(engine: Engine) -> None:
     (plan,) = rehearse(engine.record, row, LATER).assets
     assert plan.values == (ValueChange("name", "pc-7", "renamed"),)
     assert time.perf_counter() - began < 2
+
+
+def test_what_time_alone_changes_is_no_part_of_it(told: Engine) -> None:
+    """The clock of a replay stands where it ended; a report of today comes long after."""
+    report = observation("agent", "k1", 2, attributes={"name": "box", "owner": "sales"} | SERIAL)
+    late = START + timedelta(days=200)
+    rows = [(row.id, row.state) for row in told.record.view.all_assets()]
+    found = rehearse(told.record, said(report), late)
+    (plan,) = found.assets
+    assert plan.values == (ValueChange("owner", "ops", "sales"),)
+    assert not plan.more
+    assert [(row.id, row.state) for row in told.record.view.all_assets()] == rows
+    back = observation("agent", "k1", 200 * 24, attributes={"name": "box", "owner": "ops"} | SERIAL)
+    assert rehearse(told.record, said(back), late).assets == ()
+    told.pipeline.refresh(late)
+    (plan,) = rehearse(told.record, said(back), late).assets
+    assert plan.values == (ValueChange("state", "retired", "present"),)
+
+
+def test_what_is_shown_stands_beside_what_would_be(told: Engine) -> None:
+    """It would be missing by then without the report, and is present as it is now with it."""
+    late = START + timedelta(days=200)
+    values = {"name": "box", "owner": "sales"} | SERIAL
+    report = observation("agent", "k1", 200 * 24, attributes=values)
+    (plan,) = rehearse(told.record, said(report), late).assets
+    assert plan.values == (ValueChange("owner", "ops", "sales"),)
+    assert not plan.more

@@ -183,7 +183,7 @@ def test_of_days_only_what_was_heard_in_them_is_listed(engine: Engine, said: Say
         engine.tell(said("agent", f"{key}-a", at, attributes=serial | {"name": "a"}))
         engine.tell(said("import", f"{key}-i", at, attributes=serial | {"name": "b"}))
     text = of_name("order: [import, agent]")
-    assert [each.asset for each in listed(engine, text)[0]] == ["ci-2"]
+    assert [each.asset for each in listed(engine, text)[0]] == ["ci-1", "ci-2"]
     found, totals = listed(engine, text, days=30)
     assert [each.asset for each in found] == ["ci-2"]
     assert totals.left_out == 1

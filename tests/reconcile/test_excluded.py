@@ -1,0 +1,91 @@
+"""What people excluded is told with the decision, and never heard."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconcile.explain import explain
+from reconcile.explained import Explanation
+from tests.reconcile.history import Engine, Say
+from tests.reconcile.words import person, ref
+
+SERIAL = {"system_serial": "5CG1234XYZ"}
+ROW = ref("import", "row", instance="list")
+WHY = "excluded by decision 1 (ann, 2026-01-01 09:00 UTC)"
+
+
+def _list(said: Say, at: int, **attributes: str) -> dict[str, object]:
+    return said("import", "row", at, instance="list", attributes=SERIAL | attributes)
+
+
+def _told(engine: Engine, attribute: str | None = None) -> Explanation:
+    return explain(engine.record, "pc", attribute, engine.now)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_claims_of_excluded_records_are_listed_as_losers(
+    engine: Engine, said: Say, *, whole: bool
+) -> None:
+    engine.tell(said("agent", "a", 0, attributes=SERIAL | {"name": "pc"}))
+    engine.tell(_list(said, 1, name="p0", owner="finance"))
+    out = {"source": "import/list"} if whole else {}
+    engine.tell(person("exclude", 9, *([] if whole else [ROW]), **out))
+    (owner,) = _told(engine, "owner").attributes
+    assert owner.value is None
+    assert [(c.value, c.wins, c.rank, c.why) for c in owner.claims] == [("finance", False, 2, WHY)]
+    (name,) = _told(engine, "name").attributes
+    assert [(c.value, c.wins, c.why) for c in name.claims] == [
+        ("pc", True, "the only word there is"),
+        ("p0", False, WHY),
+    ]
+    found = _told(engine)
+    assert "owner" in {each.name for each in found.attributes}
+    assert [(each.native_key, each.how, each.why) for each in found.excluded] == [
+        ("row", "joined by system_serial", WHY)
+    ]
+    assert {link.native_key for link in found.links} == {"a"}
+    engine.tell(person("undo", 10, undoes=1))
+    back = _told(engine)
+    assert back.excluded == ()
+    assert {link.native_key for link in back.links} == {"a", "row"}
+
+
+def test_what_it_says_after_it_was_excluded_is_told_too(engine: Engine, said: Say) -> None:
+    engine.tell(said("agent", "a", 0, attributes=SERIAL | {"name": "pc"}))
+    engine.tell(_list(said, 1, owner="finance"))
+    engine.tell(person("exclude", 9, source="import/list"), _list(said, 10, owner="sales"))
+    (owner,) = _told(engine, "owner").attributes
+    assert [(claim.value, claim.why) for claim in owner.claims] == [("sales", WHY)]
+
+
+def test_a_record_of_a_source_that_was_excluded_before(engine: Engine, said: Say) -> None:
+    engine.tell(said("agent", "a", 0, attributes=SERIAL | {"name": "pc"}))
+    engine.tell(said("agent", "b", 0, attributes={"system_serial": "5CG9999XYZ", "name": "other"}))
+    engine.tell(said("import", "first", 1, instance="list", attributes={"name": "elsewhere"}))
+    engine.tell(person("exclude", 9, source="import/list"), _list(said, 10, owner="finance"))
+    (each,) = _told(engine).excluded
+    assert (each.native_key, each.why) == ("row", WHY)
+    assert each.how == "never linked: shares system_serial 5CG1234XYZ"
+    assert explain(engine.record, "other", None, engine.now).excluded == ()
+
+
+def test_an_excluded_scan_is_named(engine: Engine, said: Say) -> None:
+    nic = [{"name": "eth0", "mac": "3c:52:82:aa:00:01", "kind": "ethernet",
+            "addresses": ["10.0.0.5/24"]}]  # fmt: skip
+    engine.tell(said("agent", "a", 0, attributes=SERIAL | {"name": "pc"}, interfaces=nic))
+    engine.tell(said("scan", "10.0.0.5", 1, interfaces=nic, attributes={"name": "seen"}))
+    engine.tell(person("exclude", 9, source="scan/one"))
+    found = _told(engine)
+    assert [(each.native_key, each.why) for each in found.excluded] == [("10.0.0.5", WHY)]
+    (name,) = (each for each in found.attributes if each.name == "name")
+    assert [claim.value for claim in name.claims] == ["pc", "seen"]
+
+
+def test_what_is_about_another_asset_is_not_told_of(engine: Engine, said: Say) -> None:
+    engine.tell(said("agent", "a", 0, attributes=SERIAL | {"name": "pc"}))
+    engine.tell(said("agent", "b", 0, attributes={"system_serial": "5CG9999XYZ", "name": "other"}))
+    engine.tell(said("import", "row", 1, instance="list",
+                     attributes={"system_serial": "5CG9999XYZ", "owner": "finance"}))  # fmt: skip
+    engine.tell(person("exclude", 9, ROW))
+    assert _told(engine).excluded == ()
+    assert len(explain(engine.record, "other", None, engine.now).excluded) == 1
