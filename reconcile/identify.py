@@ -229,7 +229,10 @@ class _Work:
             by_node = {grain.node: grain for grain in grains}
             for (_, before), (_, after) in pairwise(visits):
                 one, two = by_node[before], by_node[after]
-                if any(one.of(key) for key in SINGLE) and two.values.keys() <= _ADAPTERS:
+                if not any(one.of(key) for key in SINGLE) or not two.values.keys() <= _ADAPTERS:
+                    continue
+                # Where the record told of these adapters at another time, too, that says whose.
+                if not any(two.of("mac") & other.of("mac") for other in grains if other is not two):
                     self._continue(one, two)
 
     def _join_own_adapters(self) -> None:
