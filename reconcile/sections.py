@@ -16,11 +16,11 @@ from typing import NamedTuple, cast
 
 from cmdb.model.canonical import decode, encode
 from cmdb.model.observation import SCALARS, Extent, Json, Section, SectionKind
+from cmdb.store.last_words import weight
 from cmdb.store.port import StoredSection
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 """Confirmed then: never said whole."""
-_NOTHING = (b"null", b"")
 _WITHDRAWN = "not in the full report"
 OVERLAID = (*SCALARS, SectionKind.HEAD)
 """Sections that are one object of values, told whole or in part."""
@@ -107,11 +107,6 @@ def merge(
         return Merged(new, late=at < current.confirmed_at, changed=False)
     overtaken = (at, weight(new)) < (current.confirmed_at, weight(current))
     return Merged(new, late=overtaken, changed=True)
-
-
-def weight(section: StoredSection) -> bytes:
-    """Of two lists said at one time the one that says something counts, then the greater."""
-    return bytes([section.body not in _NOTHING]) + section.digest
 
 
 class _Whole(NamedTuple):

@@ -6,13 +6,13 @@ was said at its end, until its source says something newer about the same asset.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from cmdb.model.canonical import encode
 from cmdb.model.observation import Json, SectionKind
+from cmdb.store.last_words import Last, last_before, last_word, said_at
 from cmdb.store.port import Ledger, LinkRow, RecordId, RecordRow, StoredSection
 from cmdb.store.speaking import speaking
 from reconcile.account import Account, Claim, read
@@ -22,7 +22,6 @@ from reconcile.sections import (
     Values,
     read_values,
     stored,
-    weight,
     write_values,
 )
 
@@ -102,42 +101,7 @@ def section_before(
     words = [*([current] if current else []), *ledger.past(record, kind)]
     if kind in OVERLAID:
         return _gathered(words, until)
-    last = _last_before([(at, weight(word)) for word in words for at in _said(word)], until)
-    if last is None:
-        return None
-    word = next(word for word in words if weight(word) == last.mark)
-    return word._replace(observed_at=last.at, confirmed_at=last.until)
-
-
-@dataclass(frozen=True, slots=True)
-class _Last:
-    """What was said last before a time."""
-
-    mark: bytes
-    at: datetime
-    """When that is known of."""
-    until: datetime
-    """The same, or the time asked for, where the next that is known of says the same."""
-
-
-def _last_before(points: Sequence[tuple[datetime, bytes]], until: datetime) -> _Last | None:
-    """Of what was said at known times the last before a time.
-
-    A word that was repeated is known at its first and last time, or at each of them, by the order
-    in which it arrived: where nothing else was said between two, it was said all the while.
-    """
-    ordered = sorted(set(points))
-    place = bisect_left(ordered, (until, b"")) - 1
-    if place < 0:
-        return None
-    at, mark = ordered[place]
-    after = ordered[place + 1] if place + 1 < len(ordered) else None
-    going_on = after is not None and after[1] == mark
-    return _Last(mark, at, until if going_on else at)
-
-
-def _said(word: StoredSection) -> tuple[datetime, ...]:
-    return word.observed_at, max(word.observed_at, word.confirmed_at)
+    return last_word(words, until)
 
 
 def _gathered(words: Sequence[StoredSection], until: datetime) -> StoredSection | None:
@@ -161,18 +125,18 @@ def _gathered(words: Sequence[StoredSection], until: datetime) -> StoredSection 
 
 def _told_whole(
     known: Sequence[tuple[StoredSection, Values]], until: datetime
-) -> tuple[_Last | None, dict[str, Json]]:
+) -> tuple[Last | None, dict[str, Json]]:
     """The last whole word before a time, and what of it stands in any word.
 
     A later word holds of it what was not overlaid, so what it said is put together from all that
     bear its mark.
     """
     whole = [(word, told) for word, told in known if _has_whole(told, word.confirmed_at)]
-    last = _last_before(
+    last = last_before(
         [
             (at, told.whole_digest.encode())
             for word, told in whole
-            for at in ((word.confirmed_at,) if told.overlaid else _said(word))
+            for at in ((word.confirmed_at,) if told.overlaid else said_at(word))
         ],
         until,
     )

@@ -28,6 +28,7 @@ from cmdb.query.models import (
     Standing,
 )
 from cmdb.query.relations import SHOWN_MOST, relations_of
+from cmdb.store.last_words import sections_in
 from cmdb.store.port import (
     AssetId,
     AssetRow,
@@ -41,6 +42,7 @@ from cmdb.store.port import (
     UnknownAsset,
     View,
 )
+from cmdb.store.speaking import speaking
 
 Claims = Callable[[AssetId], Sequence[AttributeView]]
 """The attributes of an asset, with the claim that won each."""
@@ -203,8 +205,8 @@ def _sections(
     record: Record, links: Sequence[LinkRow], rows: Mapping[RecordId, RecordRow]
 ) -> tuple[SectionView, ...]:
     found = []
-    for link in links:
-        held = record.ledger.sections(link.record)
+    for link in speaking(links, rows):
+        held = sections_in(record.ledger, rows[link.record], link, _LISTED)
         source = rows[link.record].key.source
         for kind in _LISTED:
             if (section := held.get(kind)) is None:
