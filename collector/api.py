@@ -142,6 +142,7 @@ def _endpoint(
         who: Identity = request.scope[_WHO]
         who.require(operation.role)
         try:
+            binding.refuse_others(operation.method, request.query_params)
             params = binding.make(values)
         except ValueError as error:
             raise Refused(Problem(422, str(error))) from error

@@ -11,11 +11,12 @@ import dataclasses
 import inspect
 import re
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import MISSING, dataclass
 from typing import Annotated, Any, BinaryIO, get_type_hints
 
 from fastapi import Body, Depends, Header, Path, Query, Request
+from pydantic import ConfigDict
 
 REVISION = "revision"
 FILE = "file"
@@ -49,7 +50,22 @@ class Binding:
             if found is None:
                 raise ValueError('If-Match is an ETag that was given out, such as "12".')
             flat[REVISION] = int(found[1])
+        if not _is_text(list(flat.values())):
+            raise ValueError("A text is not Unicode: it holds one half of a surrogate pair.")
         return self.params(**flat)
+
+    def refuse_others(self, method: str, query: Iterable[str]) -> None:
+        """Whatever changes something takes no parameter that it does not know.
+
+        Raises:
+            ValueError: one is in the query that does not belong there.
+        """
+        if method in _IN_QUERY:
+            return
+        for name in query:
+            known = name in {each.name for each in dataclasses.fields(self.params)}
+            where = "belongs into the JSON body" if known else "is not known here"
+            raise ValueError(f"The parameter {name[:80]!r} {where}; nothing was done.")
 
 
 def bind(params: type, path: str, method: str) -> Binding:
@@ -80,6 +96,14 @@ def bind(params: type, path: str, method: str) -> Binding:
     return Binding(params, tuple(found))
 
 
+def _is_text(value: object) -> bool:
+    if isinstance(value, str):
+        return not any("\ud800" <= letter <= "\udfff" for letter in value)
+    if isinstance(value, Mapping):
+        return all(_is_text(each) for pair in value.items() for each in pair)
+    return not isinstance(value, list | tuple) or all(map(_is_text, value))
+
+
 async def spooled(request: Request) -> AsyncIterator[BinaryIO]:
     """The raw body as a file, on disk when it is large."""
     with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as file:
@@ -98,7 +122,11 @@ def _body(params: type, fields: list[tuple[str, Any, dataclasses.Field[Any]]]) -
         elif declared.default is not MISSING:
             copy = dataclasses.field(default=declared.default)
         made.append((name, hint, copy))
-    model = dataclasses.make_dataclass(params.__name__, made, frozen=True, kw_only=True)
+    # A misspelt "dry_run" must not be carried out.
+    strict = {"__pydantic_config__": ConfigDict(extra="forbid")}
+    model = dataclasses.make_dataclass(
+        params.__name__, made, frozen=True, kw_only=True, namespace=strict
+    )
     return _parameter(_BODY, Annotated[model, Body()], MISSING)
 
 

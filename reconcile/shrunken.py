@@ -222,7 +222,11 @@ class _Runs:
                 known = self._counted.setdefault(coverage, [])
                 known[:] = sorted({*known, *found})
             before = self._before(run)
-        return run.began_at - _BEFORE if before is None else before
+        if before is not None:
+            return before
+        # A first run over these places: as far back as the last that counted over others.
+        others = [at for found in self._counted.values() for at in found if at < run.began_at]
+        return min(run.began_at - _BEFORE, max(others, default=run.began_at))
 
     def _before(self, run: RunRow) -> datetime | None:
         found = self._counted.get(_coverage(run), [])

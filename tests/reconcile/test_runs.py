@@ -172,6 +172,20 @@ def test_a_first_run_over_other_places_is_compared_with_the_last_weeks(engine: E
     assert doubts(engine) == []
 
 
+def test_a_first_run_over_more_places_after_a_long_time(engine: Engine) -> None:
+    wide: dict[str, Any] = {"addresses": ["10.0.0.0/23"]}
+    narrow: dict[str, Any] = {"addresses": ["10.0.0.0/24"]}
+    told(engine, scan(0, *TEN, covers=narrow), scan(40, *TEN, covers=narrow))
+    told(engine, scan(80, covers=wide))
+    assert gone(engine) == set()
+
+
+def test_what_a_run_covers_may_be_told_at_its_start_alone(engine: Engine) -> None:
+    *before, end = scan(1, *range(1, 10))
+    told(engine, scan(0, *TEN), [*before, {**end, "covers": {}}])
+    assert gone(engine) == {10}
+
+
 def doubts(engine: Engine) -> list[str]:
     return [doubt.run for doubt in doubts_of(engine.record.ledger, Source("scan", "one"), "site")]
 

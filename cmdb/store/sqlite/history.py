@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cmdb.model.observation import Decision, SectionKind, Source
 from cmdb.store.history import Marks, Moment, RecordThen
-from cmdb.store.sqlite import carriers, codec, feed, moments, parted, silences
+from cmdb.store.sqlite import by_time, carriers, codec, feed, moments, parted, silences
 from cmdb.store.sqlite.bodies import Bodies
 from cmdb.store.sqlite.bonds import Bond, Bonds
 from cmdb.store.sqlite.connection import translated
@@ -48,7 +48,7 @@ _PROGRAMS = SectionKind.PROGRAMS.value
 _FEED_PAGE = 500
 _KNOWN = "tx <= :tx AND (ended_tx IS NULL OR ended_tx > :tx) AND since <= :limit"
 _RUNS = (
-    "SELECT e.run, coalesce(min(s.at), e.at), e.at, e.body FROM run e"
+    "SELECT e.run, coalesce(min(s.at), e.at), e.at, e.body, s.body FROM run e"
     " JOIN source o ON o.id = e.source JOIN scope c ON c.id = e.scope LEFT JOIN run s"
     " ON s.run=e.run AND s.source=e.source AND s.scope=e.scope AND s.event='start'"
     " WHERE o.kind=? AND o.instance=? AND c.name=? AND e.event='end' AND e.state='complete'"
@@ -86,30 +86,13 @@ class SqliteHistory:
         tx = FOREVER
         if known_at is not None:
             with translated(self._path):
-                tx = self._last("tx", "at", codec.to_micros(known_at))
+                tx = by_time.last(self._db, "tx", "at", codec.to_micros(known_at))
         return Moment(as_of, known_at, tx)
 
     def _last_change(self, at: datetime) -> int:
-        return self._last("change", "tx", self._last("tx", "at", codec.to_micros(at)))
-
-    def _last(self, table: str, column: str, at: int) -> int:
-        """The last row of a table by a column that ascends with its numbers, 0 for none."""
-        # Two questions: asked for both at once SQLite reads the whole table.
-        bounds = self._db.execute(
-            f"SELECT (SELECT min(id) FROM {table}), (SELECT max(id) FROM {table})"
-        ).fetchone()
-        nearest = f"SELECT id, {column} FROM {table} WHERE id <= ? ORDER BY id DESC LIMIT 1"
-        low, high = bounds[0] or 0, bounds[1] or 0
-        found = 0
-        while low <= high and high:
-            middle = (low + high) // 2
-            row = self._db.execute(nearest, (middle,)).fetchone()
-            if row is None or row[1] <= at:
-                found = row[0] if row else found
-                low = middle + 1
-            else:
-                high = row[0] - 1
-        return int(found)
+        return by_time.last(
+            self._db, "change", "tx", by_time.last(self._db, "tx", "at", codec.to_micros(at))
+        )
 
     def record(self, record: RecordId, moment: Moment) -> RecordThen | None:
         """See the port."""

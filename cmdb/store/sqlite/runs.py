@@ -71,8 +71,9 @@ class Runs:
     def complete(self, source: Source, scope: str, after: datetime) -> tuple[RunRow, ...]:
         """Complete runs of a source over a scope that began after a time, oldest first."""
         rows = self._db.execute(
-            "SELECT e.run, coalesce(min(s.at), e.at), e.at, e.body FROM run e LEFT JOIN run s"
-            " ON s.run=e.run AND s.source=e.source AND s.scope=e.scope AND s.event='start'"
+            "SELECT e.run, coalesce(min(s.at), e.at), e.at, e.body, s.body FROM run e"
+            " LEFT JOIN run s ON s.run=e.run AND s.source=e.source AND s.scope=e.scope"
+            " AND s.event='start'"
             " WHERE e.source=(SELECT id FROM source WHERE kind=? AND instance=?)"
             " AND e.scope=(SELECT id FROM scope WHERE name=?)"
             " AND e.event='end' AND e.state='complete' AND e.at>?"
@@ -118,10 +119,13 @@ class Runs:
         return self._decisions[1]
 
 
-def run_row(row: tuple[str, int, int, str]) -> RunRow:
-    """A run of its name, start, end and body."""
-    run, began, ended, body = row
+def run_row(row: tuple[str, int, int, str, str | None]) -> RunRow:
+    """A run of its name, start and end, and what was told at its end and at its start."""
+    run, began, ended, body, at_start = row
     told = json.loads(body)
+    if at_start and not told["all"] and not told["prefixes"]:
+        # What it would cover was told when it began.
+        told = json.loads(at_start)
     return RunRow(
         run,
         codec.from_micros(began),
