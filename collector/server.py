@@ -182,9 +182,13 @@ def server_of(home: Home) -> str | None:
 
 def _prepare(home: Home) -> None:
     """Makes the record, so that those who only read find it."""
+    from cmdb.store.port import StoreError
     from cmdb.store.sqlite.record import open_record
 
-    open_record(home.record_path).close()
+    try:
+        open_record(home.record_path).close()
+    except StoreError as error:
+        raise ServerError(str(error)) from error
 
 
 def _check_ports(options: Options, roles: Sequence[str]) -> None:

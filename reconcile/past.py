@@ -206,7 +206,9 @@ class Past:
             return made
         told = self._told(asset)
         if told is None:
-            return replace(made, state=self._last_state(asset)) if believed else made
+            # Where the feed is cut what was said then is all there is.
+            gone = believed and not self._is_cut()
+            return replace(made, state=self._last_state(asset)) if gone else made
         if not believed:
             return replace(made, state=told.state)
         return replace(
@@ -245,11 +247,15 @@ class Past:
         ]
         return made.state == PRESENT and late != list(accounts) and self.life(late).state != PRESENT
 
+    def _is_cut(self) -> bool:
+        """Whether the feed does not reach back so far any more."""
+        feed_from = self.record.history.marks().feed_from
+        return feed_from is not None and self.clock < feed_from
+
     def _told(self, asset: AssetId) -> _Told | None:
         """The asset as it is, with all undone that the feed tells since; None if that is cut."""
         row = self.record.view.asset(asset)
-        feed_from = self.record.history.marks().feed_from
-        if row is None or row.id != asset or (feed_from is not None and self.clock < feed_from):
+        if row is None or row.id != asset or self._is_cut():
             return None
         cls, state, attributes = row.cls, row.state, dict(row.attributes)
         for change in self.record.history.since(asset, self.moment):

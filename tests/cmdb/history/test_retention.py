@@ -116,6 +116,23 @@ def test_what_was_believed_after_a_long_transaction_stays(engine: Engine) -> Non
     assert [owner(engine, at) for at in believed] == before
 
 
+def test_a_state_that_the_feed_told_is_worked_out_when_that_is_gone(engine: Engine) -> None:
+    attributes = {"name": "pc", "system_serial": "SERIAL1"}
+    engine.tell(observation("agent", "k", 0, **COMPUTER, attributes=attributes))
+    engine.tell(observation("agent", "other", 400 * DAY, attributes={"name": "other"}))
+    engine.pipeline.refresh(engine.now)
+    engine.tell(observation("agent", "other", 500 * DAY, attributes={"name": "other"}))
+    at = START + timedelta(days=450)
+
+    def state() -> str:
+        with opened(engine.record, None, at, engine.now) as past:
+            return past.view.find("pc").state
+
+    assert state() == "retired"
+    compact(engine, Policy(None, 10, None))
+    assert state() == "retired"
+
+
 def owner(engine: Engine, known_at: datetime) -> object:
     with opened(engine.record, None, known_at, engine.now) as past:
         return past.view.find("pc").attributes.get("owner")
