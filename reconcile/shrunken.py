@@ -166,7 +166,7 @@ def _weighed(
     doubts = [doubt for doubt in before if doubt.ended_at < since]
     if not runs.due:
         return tuple(doubts)
-    hearings = ledger.hearings(*place)
+    hearings = ledger.hearings(*place, min(run.ended_at for run in runs.due))
     kinds = {_coverage(run): run for run in runs.due}
     heard = {coverage: _Heard.of(hearings, run) for coverage, run in kinds.items()}
     for run in runs.due:

@@ -178,8 +178,12 @@ class Ledger(Protocol):
         """Of each source and scope with complete runs when the last of them ended."""
         ...
 
-    def hearings(self, source: Source, scope: str) -> Hearings:
-        """When the records of one source in one scope were heard."""
+    def hearings(self, source: Source, scope: str, after: datetime) -> Hearings:
+        """When the records of one source in one scope were heard.
+
+        Of silences only those that ended after a time: a source that comes by once a week is
+        silent in between, and has one for each record and week.
+        """
         ...
 
     def decisions(self) -> tuple[tuple[int, Decision], ...]:

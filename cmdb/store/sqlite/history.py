@@ -75,6 +75,8 @@ class SqliteHistory:
         """Of the record that was read last: it is asked about several times in a row."""
         self._holders = Holders(connection)
         self._spoken = Spoken(connection)
+        self._silences_from: int | None = None
+        """Written once, when a store of before schema 8 is brought up to date."""
         self._talkers = Talkers(connection)
         self._bonds = Bonds(connection, Bodies(connection))
         self._others: tuple[Moment, Mapping[RecordId, frozenset[int]]] | None = None
@@ -113,7 +115,9 @@ class SqliteHistory:
 
     def _silences(self, record: int, limits: Limits) -> moments.Silences:
         since = silences.at(self._db, record, limits.limit, limits.tx)
-        return moments.Silences(since, silences.known_from(self._db))
+        if self._silences_from is None:
+            self._silences_from = silences.known_from(self._db)
+        return moments.Silences(since, self._silences_from)
 
     def _chosen(self, words: Words, full_at: datetime | None, limits: Limits) -> dict[int, Word]:
         """Of each section the word that counts; what a later whole report did not say is none."""

@@ -253,10 +253,10 @@ class SqliteLedger:
         with translated(self._path):
             return self._runs.newest()
 
-    def hearings(self, source: Source, scope: str) -> Hearings:
+    def hearings(self, source: Source, scope: str, after: datetime) -> Hearings:
         """See the port."""
         with translated(self._path):
-            return self._records.hearings(source, scope)
+            return self._records.hearings(source, scope, after)
 
     def add_decision(self, decision: Decision) -> None:
         """See the port."""

@@ -32,7 +32,7 @@ _HEARD = (
 )
 _SILENT = (
     "SELECT r.native_key, q.since, q.until FROM record r JOIN silence q ON q.record = r.id"
-    f" WHERE {_OF} AND q.ended_tx IS NULL"
+    f" WHERE {_OF} AND q.ended_tx IS NULL AND q.until > ?"
 )
 _MASK = struct.Struct("<H")
 _OTHER = struct.Struct("<Bq")
@@ -139,13 +139,14 @@ class Records:
         )
         self.forget()
 
-    def hearings(self, source: Source, scope: str) -> Hearings:
-        """When the records of a source in a scope were heard."""
+    def hearings(self, source: Source, scope: str, after: datetime) -> Hearings:
+        """When the records of a source in a scope were heard, with silences that ended later."""
         if self._altered:
             self.flush()
         place = (source.kind, source.instance, scope)
         return Hearings(
-            self._db.execute(_HEARD, place).fetchall(), self._db.execute(_SILENT, place).fetchall()
+            self._db.execute(_HEARD, place).fetchall(),
+            self._db.execute(_SILENT, (*place, codec.to_micros(after))).fetchall(),
         )
 
     def erase(self, record: int) -> None:
