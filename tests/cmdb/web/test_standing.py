@@ -39,4 +39,4 @@ def test_the_reason_stands_on_the_page(start: Any, tmp_path: Path) -> None:
             page = client.get(address, follow_redirects=True)
             assert page.status_code == 200
             assert "silent for" not in page.text
-            assert 'class="muted standing"' not in page.text
+            assert '<p class="muted">Present:' not in page.text
