@@ -99,12 +99,12 @@ def _reachable(door: IntakeDesk | Door) -> Iterator[Addresses]:
 @contextmanager
 def _served(desk: IntakeDesk) -> Iterator[Addresses]:
     from collector.enrolment.service import Enrolment
-    from collector.intake import Intake
+    from collector.intake import Backlog, Intake
     from collector.intake_desk import Addresses
     from collector.listen import Listen, enrolment_server, observer_server
 
     listen = Listen(port=0, enrol_port=0)
-    intake = Intake(desk, lambda: 0)
+    intake = Intake(desk, lambda: Backlog(0, 0))
     enrolment = Enrolment(desk.registry, desk.clock, lambda: desk.addresses().collectors)
     servers: list[grpc.Server] = []
     try:

@@ -5,6 +5,7 @@ Knows protobuf and the journal; what an item means for the record is the pipelin
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import grpc
 
@@ -28,6 +29,17 @@ from stocktake.v1.intake_pb2 import (
 SERVICE = "stocktake.v1.IntakeService"
 RETRY_AFTER_S = 15
 
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What is journalled and not reconciled."""
+
+    entries: int
+    size_bytes: int
+
+
+MOST_WAITING = Backlog(entries=50_000, size_bytes=512 * 1024 * 1024)
+"""So much may wait: observers keep what comes after it, and the disk is not filled."""
 _STREAMS = 8
 _NOT_PARSED = "the item is not in protobuf's wire form, or a text in it is not UTF-8"
 
@@ -36,12 +48,12 @@ class Intake:
     """Admits, journals, acknowledges."""
 
     def __init__(
-        self, desk: IntakeDesk, backlog: Callable[[], int], backlog_limit: int = 50_000
+        self, desk: IntakeDesk, backlog: Callable[[], Backlog], most: Backlog = MOST_WAITING
     ) -> None:
-        """`backlog` says how many entries are journalled and not reconciled."""
+        """`backlog` says what is journalled and not reconciled; past `most` nothing is taken."""
         self._desk = desk
         self._backlog = backlog
-        self._backlog_limit = backlog_limit
+        self._most = most
         self._streams = threading.BoundedSemaphore(_STREAMS)
 
     def handlers(self) -> grpc.GenericRpcHandler:
@@ -63,10 +75,11 @@ class Intake:
         if not batch_id_in_order(report.batch_id):
             raise _invalid("batch_id is not 16 to 64 bytes of [a-z0-9-]")
         waiting = self._backlog()
-        if waiting > self._backlog_limit:
+        if waiting.entries > self._most.entries or waiting.size_bytes > self._most.size_bytes:
             raise Refused(
                 grpc.StatusCode.UNAVAILABLE,
-                f"busy: {waiting} entries wait to be reconciled; try again in {RETRY_AFTER_S} s",
+                f"busy: {waiting.entries} entries of {waiting.size_bytes // 2**20} MiB wait to be"
+                f" reconciled; try again in {RETRY_AFTER_S} s",
             )
         entries, sections, refused = self._admitted(observer, report.items)
         note = ReportResponse(receipts=refused).SerializeToString()

@@ -20,7 +20,7 @@ from collector.dispatch import Dispatch
 from collector.door import door_server
 from collector.enrolment.service import Enrolment
 from collector.home import Home
-from collector.intake import Intake
+from collector.intake import Backlog, Intake
 from collector.intake_desk import Addresses, Clock, IntakeDesk, utc_now
 from collector.journal.port import JournalError
 from collector.listen import Listen, enrolment_server, observer_server
@@ -115,14 +115,15 @@ class Housekeeping:
         self._known_at = 0.0
         self._forgot_at: datetime | None = None
 
-    def backlog(self) -> int:
-        """How many entries are journalled and not applied."""
+    def backlog(self) -> Backlog:
+        """What is journalled and not applied."""
         if self._applied is None:
-            return 0
+            return Backlog(0, 0)
         # Asked for every batch; to look into the record each time would cost as much as to admit.
         if self._known is None or time.monotonic() - self._known_at > _APPLIED_HOLDS_S:
             self._look(self._applied)
-        return self._desk.journal.last() - (self._known or 0)
+        journal, known = self._desk.journal, self._known or 0
+        return Backlog(journal.last() - known, journal.bytes_after(known))
 
     def _look(self, applied: Callable[[], int]) -> int:
         self._known_at, self._known = time.monotonic(), applied()
@@ -144,6 +145,7 @@ class Housekeeping:
         try:
             if self._applied is not None:
                 self._desk.journal.trim(self._look(self._applied))
+                self._desk.journal.shrink()
         except (JournalError, StoreError):
             _log.exception("the journal was not trimmed; it is at the next start")
 

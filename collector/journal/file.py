@@ -46,6 +46,7 @@ class JournalFile:
         self._gather_s = gather.total_seconds()
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
+        self._alone = threading.Lock()
         self._closed = False
         with translated(path):
             self._connection = _open(path, migrations)
@@ -66,6 +67,17 @@ class JournalFile:
             self._queue.put(job)
         result: T = job.future.result()
         return result
+
+    def rewrite(self) -> None:
+        """Write the file anew without its free pages; nothing else is written meanwhile.
+
+        Raises:
+            JournalFull: no room for a second copy of what is in use; the file is as it was.
+            JournalUnavailable: the file is closed or failing.
+        """
+        # Between two transactions: SQLite does not do it within one.
+        with self._alone, translated(self.path):
+            self._connection.execute("VACUUM")
 
     def close(self) -> None:
         """Finish the work that waits and close the file."""
@@ -108,7 +120,7 @@ class JournalFile:
     def _transact(self, jobs: list["_Job"]) -> None:
         """One transaction for all; work that fails is undone by itself."""
         try:
-            with translated(self.path):
+            with self._alone, translated(self.path):
                 self._connection.execute("BEGIN IMMEDIATE")
                 for job in jobs:
                     job.run(self._connection)

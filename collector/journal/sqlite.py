@@ -5,6 +5,7 @@ Knows nothing of what entries mean.
 
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _TRIM_STEP = 2_000
 _VACUUM_PAGES = 2_000
+_SIZED_AT_ONCE = 64
 _FREE_PAGES = 256
 """Free pages of which nothing is made: the next entries use them."""
 _HASH_BYTES = 32
@@ -82,6 +84,8 @@ class SqliteJournal:
         self._writer = file
         self._counting = threading.Lock()
         self._last: int = file.write(_last)
+        self._sizes: deque[tuple[int, int]] = deque(file.write(_sizes))
+        self._waiting_bytes = sum(size for _, size in self._sizes)
 
     @classmethod
     def open(cls, path: Path) -> "SqliteJournal":
@@ -93,6 +97,10 @@ class SqliteJournal:
         appended = self._writer.write(lambda db: _append(db, entries, batch))
         with self._counting:
             self._last = max(self._last, appended.last)
+            if appended.last and not appended.duplicate:
+                size = sum(len(e.body) for i, e in enumerate(entries) if i not in appended.unmet)
+                self._sizes.append((appended.last, size))
+                self._waiting_bytes += size
         return appended
 
     def read(self, after: int, limit: int, max_bytes: int) -> list[Numbered]:
@@ -107,6 +115,13 @@ class SqliteJournal:
         """The highest place ever given out."""
         return self._last
 
+    def bytes_after(self, applied: int) -> int:
+        """Bytes of the entries after a place, which only ever grows from call to call."""
+        with self._counting:
+            while self._sizes and self._sizes[0][0] <= applied:
+                self._waiting_bytes -= self._sizes.popleft()[1]
+            return self._waiting_bytes
+
     def holds(self, sender: str, record: str | None, hashes: Sequence[bytes]) -> bool:
         """Whether every hash is that of a section held for the sender."""
         return self._writer.write(lambda db: set(hashes) <= _held_hashes(db, sender, record))
@@ -119,6 +134,11 @@ class SqliteJournal:
             total += step
             if step < _TRIM_STEP and not self._writer.write(_mostly_free):
                 return total
+
+    def shrink(self) -> None:
+        """Give the disk back what is free; the file is written anew where most of it is."""
+        if self._writer.write(_mostly_free):
+            self._writer.rewrite()
 
     def ensure_sequence(self, at_least: int) -> None:
         """Give out only places above `at_least`, and hold no sections."""
@@ -164,6 +184,14 @@ def _mostly_free(db: sqlite3.Connection) -> bool:
 
 def _last(db: sqlite3.Connection) -> int:
     return int(db.execute(_LAST).fetchone()[0])
+
+
+def _sizes(db: sqlite3.Connection) -> list[tuple[int, int]]:
+    """Places and bytes of what is there; a group of entries is told at its last."""
+    return db.execute(
+        "SELECT max(seq), sum(length(body)) FROM entry GROUP BY seq / ? ORDER BY 1",
+        (_SIZED_AT_ONCE,),
+    ).fetchall()
 
 
 def _append(db: sqlite3.Connection, entries: Sequence[Entry], batch: Batch | None) -> Appended:

@@ -132,6 +132,38 @@ def test_a_trimmed_file_shrinks(journal: SqliteJournal, tmp_path: Path) -> None:
     assert path.stat().st_size < full / 10
 
 
+def test_a_file_that_is_mostly_free_is_written_anew(journal: SqliteJournal, tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    for _ in range(10):
+        journal.append([entry(os.urandom(400_000)) for _ in range(5)])
+    kept = journal.append([entry(b"kept")], batch=batch("b1")).last
+    _checkpoint(path)
+    full = path.stat().st_size
+    journal.trim(kept - 1)
+    journal.shrink()
+    _checkpoint(path)
+    assert path.stat().st_size < full / 20
+    assert [n.entry.body for n in journal.read(0, 10, 100)] == [b"kept"]
+    assert journal.append([entry(b"kept")], batch=batch("b1")).duplicate
+
+
+def test_bytes_that_wait_are_counted_also_after_a_restart(tmp_path: Path) -> None:
+    journal = SqliteJournal.open(tmp_path / "journal.db")
+    for size in (10, 20, 30):
+        journal.append([entry(b"x" * size), entry(b"")])
+    needs = Sections("k", needs=frozenset({ONE}))
+    journal.append([entry(b"left out")], batch=batch("b1", needs))
+    journal.append([entry(b"12345")], batch=batch("b2"))
+    journal.append([entry(b"12345")], batch=batch("b2"))  # a duplicate
+    assert journal.bytes_after(0) == 65
+    assert journal.bytes_after(2) == 55
+    journal.close()
+    journal = SqliteJournal.open(tmp_path / "journal.db")
+    assert journal.bytes_after(0) == 65
+    assert journal.bytes_after(journal.last()) == 0
+    journal.close()
+
+
 def test_batch_ids_are_forgotten_by_age(journal: SqliteJournal) -> None:
     journal.append([entry(b"a", NOW - timedelta(days=100))], batch=batch("old"))
     journal.append([entry(b"a", NOW)], batch=batch("new"))
