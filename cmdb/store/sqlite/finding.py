@@ -24,6 +24,8 @@ from cmdb.store.sqlite import codec, rows
 from cmdb.store.sqlite.schema import COLUMNS
 
 SORTED_BY = (*COLUMNS, "cls", "state", "scope", "first_seen", "last_seen", "id")
+_INSTANTS = frozenset({"first_seen", "last_seen"})
+"""Columns that are always there."""
 STATES = ("present", "missing", "retired")
 _ID = re.compile(r"(?:ci-)?(\d{1,15})", re.IGNORECASE)
 _SHOWN_CANDIDATES = 5
@@ -128,11 +130,18 @@ class _Order:
     """An order of rows: without regard to case, missing values last, ties by id."""
 
     def __init__(self, column: str, *, descending: bool) -> None:
-        value = rows.LAST_SEEN if column == "last_seen" else f"a.{column}"
-        missing = f"{value} IS NULL OR {value} = ''"
-        self.columns = f"a.id, {missing} AS missing, coalesce({value}, '') AS key"
+        self._column = column
         direction, self._beyond = ("DESC", "<") if descending else ("ASC", ">")
         self.sql = f"missing, key COLLATE NOCASE {direction}, id"
+
+    def columns(self, *, parts: bool) -> str:
+        """SQL of what orders: of parts, or of things."""
+        if self._column in _INSTANTS:
+            seen = rows.LAST_SEEN if parts and self._column == "last_seen" else f"a.{self._column}"
+            return f"a.id, 0 AS missing, {seen} AS key"
+        value = f"a.{self._column}"
+        missing = f"{value} IS NULL OR {value} = ''"
+        return f"a.id, {missing} AS missing, coalesce({value}, '') AS key"
 
     def after(self, cursor: str) -> tuple[str, list[object]]:
         """SQL that keeps what comes after a row."""
@@ -154,14 +163,14 @@ def _matching(search: Search, order: _Order) -> tuple[str, list[object]]:
     """SQL of what matches, with what orders it: things and their parts, each by an own index."""
     clauses, values = _where(search)
     words = _match(search.text)
-    sides = [("a.parent IS NULL", "a.id IN (SELECT rowid FROM words WHERE words MATCH ?)")]
+    sides = [(False, "a.id IN (SELECT rowid FROM words WHERE words MATCH ?)")]
     if search.cls or search.parts:
-        found = "a.phrase IN (SELECT rowid FROM phrases WHERE phrases MATCH ?)"
-        sides.append(("a.parent IS NOT NULL", found))
+        sides.append((True, "a.phrase IN (SELECT rowid FROM phrases WHERE phrases MATCH ?)"))
     selects, bound = [], list[object]()
-    for side, text in sides:
-        where = [side, *clauses, *([text] if words else [])]
-        selects.append(f"SELECT {order.columns} FROM asset a WHERE {' AND '.join(where)}")
+    for parts, text in sides:
+        side = "a.parent IS NOT NULL" if parts else "a.parent IS NULL"
+        where = " AND ".join([side, *clauses, *([text] if words else [])])
+        selects.append(f"SELECT {order.columns(parts=parts)} FROM asset a WHERE {where}")
         bound += [*values, *([words] if words else [])]
     return " UNION ALL ".join(selects), bound
 
