@@ -76,7 +76,7 @@ class Bodies:
         if known is None:
             known = self.closed(kind, body)
             # Before there is a dictionary each body is a sample of what to learn from.
-            if self._compressors().get(kind) is not None:
+            if self._plain or self._compressors().get(kind) is not None:
                 if len(self._alike) >= _MOST_ALIKE:
                     self._alike.clear()
                 self._alike[kind, body] = known
