@@ -25,6 +25,8 @@ from reconcile.pipeline import Pipeline
 from reconcile.rules import carry_out
 
 _GROUP = 256
+_REPLAYED = 2_048
+"""Of a replay, which nobody waits for: a day's words about a thing are then weighed at once."""
 _GROUP_BYTES = 8 * 1024 * 1024
 _IDLE_SHORTEST = timedelta(milliseconds=10)
 _IDLE_LONGEST = timedelta(milliseconds=160)
@@ -71,6 +73,7 @@ class Reconciler:
         self._asking = True
         self._pipeline = Pipeline(record)
         self._adopted = False
+        self._most = _GROUP
         self._retain_at = self._refresh_at = _NEVER
         self._retaining: Iterator[retention.Step] = iter(())
 
@@ -78,7 +81,7 @@ class Reconciler:
         """Applies the next group; says how many entries it had, 0 when nothing is left to do."""
         self._adopt()
         applied = self._record.ledger.applied()
-        waiting = self._journal.read(applied, _GROUP, _GROUP_BYTES)
+        waiting = self._journal.read(applied, self._most, _GROUP_BYTES)
         if not waiting:
             return self._carry_out()
         if waiting[0].entry.form == ERASE_FORM:
@@ -88,6 +91,7 @@ class Reconciler:
         if waiting[0].entry.form == RETAIN_FORM:
             return self._retain(waiting[0])
         group = _one_kind(waiting)
+        self._most = _REPLAYED if group[-1].entry.origin.startswith(REPLAY) else _GROUP
         try:
             self._apply(group)
         except StoreError:
