@@ -9,13 +9,13 @@ projected anew.
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from cmdb.model.canonical import encode
 from cmdb.model.observation import Json, RecordKey
 from cmdb.store.port import AssetId, Inside, LinkRow, Record, RecordId, RecordRow
 from reconcile import changes, keys, timeline
@@ -378,5 +378,5 @@ class Components:
 
 def _content(link: LinkRow) -> tuple[AssetId, object, object, object, object, object, object]:
     """What a link says, whenever it was decided."""
-    evidence = json.dumps(link.evidence, sort_keys=True) if link.evidence else ""
+    evidence = encode(link.evidence) if link.evidence else b""
     return link.asset, link.rule, evidence, link.since, link.until, link.last, link.state
