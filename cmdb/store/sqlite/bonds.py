@@ -156,6 +156,9 @@ def _newest(body: bytes) -> int:
     return int(max(times[place] for place in np.unique(used).tolist()))
 
 
+_CHUNK = 500
+
+
 class Bonds:
     """The tables bond and unsealed, written."""
 
@@ -169,10 +172,15 @@ class Bonds:
         row = self._db.execute("SELECT at, body FROM bond WHERE owner=?", (owner,)).fetchone()
         return list(unpack(opened(self._db, row[1]), row[0])) if row else []
 
-    def some(self, owner: int, wanted: Collection[int]) -> list[Bond]:
-        """Those of its relations that end at some sockets."""
-        row = self._db.execute("SELECT at, body FROM bond WHERE owner=?", (owner,)).fetchone()
-        return list(unpack_some(opened(self._db, row[1]), row[0], wanted)) if row else []
+    def some(self, owners: Sequence[int], wanted: Collection[int]) -> list[Bond]:
+        """Those of these owners' relations that end at some sockets."""
+        found: list[Bond] = []
+        for start in range(0, len(owners), _CHUNK):
+            marks = ",".join(map(str, owners[start : start + _CHUNK]))
+            sql = f"SELECT at, body FROM bond WHERE owner IN ({marks}) ORDER BY owner"
+            for at, body in self._db.execute(sql).fetchall():
+                found += unpack_some(opened(self._db, body), at, wanted)
+        return found
 
     def sockets(self, owner: int) -> Ids:
         """The sockets that it uses."""

@@ -40,7 +40,7 @@ class Neighbours:
         owners, _ = self._talkers.pairs(sorted(sockets))
         later = _distinct(owners[owners > (after or 0)])
         chosen = later[:users].tolist()
-        found = [bond for user in chosen for bond in self._bonds.some(user, sockets)]
+        found = self._bonds.some(chosen, sockets)
         if after is None:
             found += self._own(owner, inside)
         return Related(
@@ -55,9 +55,10 @@ class Neighbours:
         owner = row[0] if row and row[0] is not None else asset
         sockets = self._sockets([asset])
         users, _ = self._talkers.pairs(sorted(sockets))
-        found = self._own(owner, [asset])
-        for user in _distinct(users).tolist():
-            found += self._bonds.some(user, sockets)
+        found = [
+            *self._own(owner, [asset]),
+            *self._bonds.some(_distinct(users).tolist(), sockets),
+        ]
         return self._rows(asset, [asset], found)
 
     def _sockets(self, inside: Collection[int]) -> set[int]:
