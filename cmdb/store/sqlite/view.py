@@ -84,8 +84,9 @@ class SqliteView:
             written = _written(projection)
             self._rows.write(asset, written, before[0] + 1 if before else 1)
             rows.write_words(
-                self._db, asset, written, (*_texts(projection), *projection.macs), new=not before
-            )
+                self._db, asset, written, (_texts(projection), projection.other_names),
+                new=not before,
+            )  # fmt: skip
             rows.contest(self._db, asset, contested=projection.contested)
             parts, moved = self._parts.put(asset, projection, new=not before)
             where = self._places.replace(asset, projection.addresses)
@@ -375,4 +376,5 @@ def _written(projection: Projection) -> Written:
 
 
 def _texts(projection: Projection) -> tuple[str, ...]:
-    return tuple(sorted({address for _, address, _, _ in projection.addresses}))
+    addresses = {address for _, address, _, _ in projection.addresses}
+    return (*sorted(addresses), *projection.macs)
