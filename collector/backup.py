@@ -25,7 +25,8 @@ from typing import IO
 from cmdb.store.port import StoreError
 from cmdb.store.sqlite.copying import check_database, copy_database
 from cmdb.store.sqlite.record import open_record
-from collector.home import Home, HomeError
+from collector.files import check_files
+from collector.home import Home, HomeError, HomeForeign
 from collector.journal.port import JournalError
 
 _FORMAT = 1
@@ -63,12 +64,14 @@ def write_backup(home: Home, path: str) -> tuple[str, int, str, int]:
 
     Raises:
         BackupError: The file is there already, or cannot be written.
+        HomeForeign: A file of the home is of a newer version: it could not be restored.
     """
     target = Path(path).expanduser().absolute()
     if target.exists():
         raise BackupError(f"{target} is there already; name another file")
     if not target.parent.is_dir():
         raise BackupError(f"there is no folder {target.parent}; make it first")
+    check_files(home)
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".stocktake-") as folder:
             applied = _collect(home, Path(folder))
@@ -249,6 +252,12 @@ def _extract(archive: tarfile.TarFile, name: str, expected: str, folder: Path) -
 
 
 def _prove(home: Home, counts: dict[str, int]) -> dict[str, int]:
+    try:
+        check_files(home)
+    except HomeForeign as error:
+        # The folder into which it was unpacked is nobody's business.
+        said = str(error).replace(f"{home.path}/", "its ")
+        raise BackupError(f"the backup cannot be restored: {said}") from error
     for path in (home.journal_path, home.record_path, home.desk_path):
         wrong = check_database(path) if path.exists() else None
         if wrong:

@@ -184,7 +184,9 @@ def _prepare(home: Home) -> None:
     """Makes the record, so that those who only read find it."""
     from cmdb.store.port import StoreError
     from cmdb.store.sqlite.record import open_record
+    from collector.files import check_files
 
+    check_files(home)
     try:
         open_record(home.record_path).close()
     except StoreError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from cmdb.store.port import StoreError, StoreForeign, StoreFull, StoreUnavailable
@@ -77,6 +78,17 @@ def open_file(
             connection.close()
             raise
         return connection
+
+
+def check_file(path: Path, application_id: int, migrations: Sequence[Migration]) -> None:
+    """Whether a file is one that this version can open, or bring up to date.
+
+    Raises:
+        StoreForeign: Another program's file, or a schema newer than this version knows.
+        StoreUnavailable: It is not there, or is locked.
+    """
+    with translated(path), closing(_open_readonly(path)) as connection:
+        _check(connection, path, application_id, len(migrations), readonly=False)
 
 
 def _open_readonly(path: Path) -> sqlite3.Connection:

@@ -11,7 +11,7 @@ from pathlib import Path
 from cmdb.store.sqlite import codec
 from cmdb.store.sqlite.bodies import Bodies
 from cmdb.store.sqlite.compaction import SqliteCompaction
-from cmdb.store.sqlite.connection import open_file, translated
+from cmdb.store.sqlite.connection import check_file, open_file, translated
 from cmdb.store.sqlite.history import SqliteHistory
 from cmdb.store.sqlite.ledger import SqliteLedger
 from cmdb.store.sqlite.schema import APPLICATION_ID, MIGRATIONS
@@ -87,6 +87,16 @@ class SqliteRecord:
     def close(self) -> None:
         """See the port."""
         self._db.close()
+
+
+def check_record(path: Path) -> None:
+    """Whether this version can open a record, or bring it up to date.
+
+    Raises:
+        StoreForeign: The file is another program's, or newer than this version.
+        StoreUnavailable: It cannot be read.
+    """
+    check_file(path, APPLICATION_ID, MIGRATIONS)
 
 
 def open_record(path: Path, *, readonly: bool = False) -> SqliteRecord:
