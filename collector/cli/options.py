@@ -47,7 +47,11 @@ _CODES: tuple[tuple[type[Exception], int], ...] = (
 
 AsOf = Annotated[
     str | None,
-    typer.Option("--as-of", metavar="TIME", help="As it was then: a date, a time, '3 days ago'."),
+    typer.Option(
+        "--as-of",
+        metavar="TIME",
+        help="As it was then: a date (its end in UTC), a time with its zone, '3 days ago'.",
+    ),
 ]
 KnownAt = Annotated[
     str | None,

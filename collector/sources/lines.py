@@ -14,6 +14,7 @@ from datetime import date, datetime
 from typing import cast
 
 from cmdb.model.classes import RELATION_BY_NAME
+from cmdb.model.instants import read_day
 from cmdb.model.observation import (
     Extent,
     Json,
@@ -229,7 +230,7 @@ def _day(value: Json, where: str) -> int:
     if not value:
         return 0
     try:
-        return max(0, date.fromisoformat(str(value)).toordinal() - _EPOCH_DAY)
+        return max(0, read_day(str(value)).toordinal() - _EPOCH_DAY)
     except ValueError as error:
         raise BadLine(f"{where}.installed: {value!r} is no date YYYY-MM-DD") from error
 

@@ -45,8 +45,8 @@ from reconcile.rules.nodes import (
 
 T = TypeVar("T")
 
-_TIME = re.compile(r"(\d{1,6}) ?(hour|day|week|year)s?")
-_NUMBER = re.compile(r"(\d{1,18}(?:\.\d{1,9})?) ?(%?)")
+_TIME = re.compile(r"(\d{1,6}) ?(hour|day|week|year)s?", re.ASCII)
+_NUMBER = re.compile(r"(\d{1,18}(?:\.\d{1,9})?) ?(%?)", re.ASCII)
 _MOST_LIMIT = 1_000_000
 _OF_PARTS = "{} lie inside machines and have their values from there: no rule changes that"
 _MOST_SHOWN = 12

@@ -25,7 +25,7 @@ from cmdb.store.sqlite.schema import COLUMNS
 
 SORTED_BY = (*COLUMNS, "cls", "state", "scope", "first_seen", "last_seen", "id")
 STATES = ("present", "missing", "retired")
-_ID = re.compile(r"(?:ci-)?(\d{1,15})", re.IGNORECASE)
+_ID = re.compile(r"(?:ci-)?(\d{1,15})", re.IGNORECASE | re.ASCII)
 _SHOWN_CANDIDATES = 5
 _CHUNK = 500
 _INSIDE = f"a.parent IS NOT NULL AND a.cls IN ({','.join(repr(each.name) for each in CLASSES)})"
