@@ -42,6 +42,7 @@ from reconcile.rules.nodes import (
     decoded,
     tree,
 )
+from reconcile.rules.shapes import never
 
 T = TypeVar("T")
 
@@ -200,7 +201,12 @@ class _Reading:
             form = mac if declared.attribute is None else FORMS[declared.normal]
             for item in self._items(each):
                 text = self._text(item)
-                value = form(text) if text else None
+                if text is None:
+                    continue
+                if reason := never(declared, text):
+                    self._wrong(item, f"{_shown(text)} is never a {key.text}: {reason}")
+                    continue
+                value = form(text)
                 # What the product knows as a placeholder by itself may stand in a list.
                 if value is not None:
                     for name in of_one_space(key.text):
