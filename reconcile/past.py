@@ -31,6 +31,7 @@ from reconcile.authority import alike
 from reconcile.decisions import decided
 from reconcile.lifecycle import PRESENT, Life
 from reconcile.project import project
+from reconcile.returning import CAME
 from reconcile.rules.model import Rules
 from reconcile.sections import OVERLAID, Values, read_values, write_values
 from reconcile.things import Things
@@ -227,7 +228,7 @@ class Past:
                 pair = cast("dict[str, Json]", change.detail).get("state")
                 if isinstance(pair, list):
                     return str(pair[1])
-                if change.what == "created":
+                if change.what in CAME:
                     return PRESENT
             before = page[-1].sequence if len(page) == _PAGE else None
         return PRESENT
@@ -259,7 +260,7 @@ class Past:
             return None
         cls, state, attributes = row.cls, row.state, dict(row.attributes)
         for change in self.record.history.since(asset, self.moment):
-            if change.what == "created":
+            if change.what in CAME:
                 return None
             detail = cast("dict[str, Json]", change.detail)
             cls = _old(detail.get("class"), cls)

@@ -102,7 +102,7 @@ class Change:
     at: datetime
     asset: AssetId
     what: str
-    """created, changed, joined, erased ..."""
+    """created, changed, joined, dissolved, erased, or returned: there again under its old id."""
     detail: Json
     """{attribute: [old, new], ...} and counts for the lists."""
 
