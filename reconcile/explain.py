@@ -15,6 +15,7 @@ from cmdb.query.models import AttributeView
 from cmdb.store.port import AssetId, AssetRow, LinkRow, Record, RecordRow, UnknownAsset
 from reconcile.account import UNKNOWN_CLASS, Account, Claim
 from reconcile.authority import Weighed, in_order, weigh
+from reconcile.by_record import by_record
 from reconcile.decisions import Decided, decided
 from reconcile.excluded import Excluded, excluded_from
 from reconcile.explained import (
@@ -251,7 +252,7 @@ def _left_out(excluded: Excluded) -> ExcludedExplained:
 def _links(record: Record, links: Sequence[LinkRow], decided: Decided) -> tuple[LinkExplained, ...]:
     rows = record.ledger.records({link.record for link in links})
     ordered = sorted(links, key=lambda link: (rows[link.record].key, link.since))
-    return tuple(_link(record, link, rows[link.record], decided) for link in ordered)
+    return by_record(_link(record, link, rows[link.record], decided) for link in ordered)
 
 
 def _link(record: Record, link: LinkRow, row: RecordRow, decided: Decided) -> LinkExplained:
