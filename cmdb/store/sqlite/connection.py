@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from cmdb.store.port import StoreError, StoreForeign, StoreFull, StoreUnavailable
@@ -78,6 +78,25 @@ def open_file(
             connection.close()
             raise
         return connection
+
+
+@contextmanager
+def steady(connection: sqlite3.Connection) -> Iterator[None]:
+    """Everything read inside is of one moment, also where nobody opened a transaction."""
+    if connection.in_transaction:
+        yield
+        return
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        _leave(connection)
+
+
+def _leave(connection: sqlite3.Connection) -> None:
+    # An error may have ended the transaction already.
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
 
 
 def check_file(path: Path, application_id: int, migrations: Sequence[Migration]) -> None:

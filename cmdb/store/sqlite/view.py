@@ -30,7 +30,7 @@ from cmdb.store.port import (
 from cmdb.store.sqlite import codec, feed, finding, rows
 from cmdb.store.sqlite.bodies import Bodies
 from cmdb.store.sqlite.bonds import Bonds
-from cmdb.store.sqlite.connection import translated
+from cmdb.store.sqlite.connection import steady, translated
 from cmdb.store.sqlite.endpoints import Endpoints
 from cmdb.store.sqlite.holder_pages import HolderPages
 from cmdb.store.sqlite.holders import Holders
@@ -233,12 +233,12 @@ class SqliteView:
 
     def installed(self, asset: AssetId) -> tuple[Installed, ...]:
         """See the port."""
-        with translated(self._path):
+        with translated(self._path), steady(self._db):
             return describe(self._db, self._spoken.on(asset).tolist())
 
     def installed_count(self, asset: AssetId) -> int:
         """See the port."""
-        with translated(self._path):
+        with translated(self._path), steady(self._db):
             return len(self._spoken.on(asset))
 
     def titles(self) -> Iterator[Title]:
