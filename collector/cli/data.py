@@ -24,6 +24,7 @@ from collector.cli.options import (
     home_of,
 )
 from collector.client import Estate, Refused
+from collector.working import bar
 
 imports = typer.Typer(help="Bring in observations and entitlements.", no_args_is_help=True)
 exports = typer.Typer(help="Write out identity and assets as JSON Lines.", no_args_is_help=True)
@@ -215,7 +216,7 @@ def restore(
     home = home_of(context)
     with ended():
         try:
-            found = restore_backup(file, home)
+            found = restore_backup(file, home, bar)
         except BackupError as error:
             raise Refused(str(error)) from error
     if as_json:

@@ -9,6 +9,7 @@ import typer
 from collector.cli import show
 from collector.cli.options import USAGE, AsJson, KnownAt, estate, fail
 from collector.client import Answer, Params, Refused
+from collector.working import busy
 
 _TIME = "A date (its end in UTC), a time with its zone, '3 days ago', or now."
 
@@ -64,7 +65,7 @@ def diff(
 
 def _asked(context: typer.Context, name: str, params: Params) -> Answer:
     """The answer; what is refused of a comparison is how it was asked for."""
-    with estate(context) as opened:
+    with estate(context) as opened, busy("comparing"):
         try:
             return opened.call(name, params)
         except Refused as error:

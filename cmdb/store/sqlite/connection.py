@@ -15,6 +15,9 @@ Migration = str | Callable[[sqlite3.Connection], None]
 Statements, or what does the work inside the transaction that is open.
 """
 
+Told = Callable[[int, int], None]
+"""Hears of each step that an older file takes: its number, and that of the last."""
+
 _BUSY_MS = 10_000
 _CACHE_KIB = 65_536
 _CHECKPOINT_PAGES = 8_000
@@ -55,7 +58,12 @@ def _translate(error: sqlite3.Error, path: Path) -> StoreError:
 
 
 def open_file(
-    path: Path, application_id: int, migrations: Sequence[Migration], *, readonly: bool
+    path: Path,
+    application_id: int,
+    migrations: Sequence[Migration],
+    *,
+    readonly: bool,
+    told: Told | None = None,
 ) -> sqlite3.Connection:
     """A connection in WAL mode, its schema brought up to date unless it only reads.
 
@@ -73,7 +81,7 @@ def open_file(
         try:
             _check(connection, path, application_id, len(migrations), readonly=readonly)
             if not readonly:
-                _prepare(connection, application_id, migrations)
+                _prepare(connection, application_id, migrations, told)
         except BaseException:
             connection.close()
             raise
@@ -141,7 +149,10 @@ def _check(
 
 
 def _prepare(
-    connection: sqlite3.Connection, application_id: int, migrations: Sequence[Migration]
+    connection: sqlite3.Connection,
+    application_id: int,
+    migrations: Sequence[Migration],
+    told: Told | None,
 ) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:
@@ -152,15 +163,20 @@ def _prepare(
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
     connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
-    apply_steps(connection, application_id, migrations)
+    apply_steps(connection, application_id, migrations, told)
 
 
 def apply_steps(
-    connection: sqlite3.Connection, application_id: int, migrations: Sequence[Migration]
+    connection: sqlite3.Connection,
+    application_id: int,
+    migrations: Sequence[Migration],
+    told: Told | None = None,
 ) -> None:
     """Brings the schema up to date, each step in a transaction of its own."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     for number, step in enumerate(migrations[version:], start=version + 1):
+        if told is not None and version:
+            told(number, len(migrations))
         connection.execute("BEGIN IMMEDIATE")
         try:
             _migrate(connection, step)
