@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
+
+from cmdb.model.instants import NoZone, read_day, read_instant
 
 _EXAMPLE = "write 2026-03-01, 2026-03-01T14:30:00Z or '3 days ago'"
-_AGO = re.compile(r"(\d{1,6}|an?)\s*([a-z]+)\s+ago")
+_AGO = re.compile(r"(\d{1,6}|an?)\s*([a-z]+)\s+ago", re.ASCII)
 _UNITS = {
     "minute": timedelta(minutes=1), "min": timedelta(minutes=1), "hour": timedelta(hours=1),
     "h": timedelta(hours=1), "day": timedelta(days=1), "d": timedelta(days=1),
@@ -24,8 +26,8 @@ class BadMoment(ValueError):
 def instant(text: str, now: datetime) -> datetime:
     """The time that a text means, aware, in UTC.
 
-    RFC 3339; without an offset it is UTC. A date is the end of its day, or now for today: what
-    was so on that day, all of it. Or a distance: `3 days ago`, `an hour ago`, `yesterday`.
+    RFC 3339 with a zone. A date is the end of its day in UTC, or now for today: what was so on
+    that day, all of it. Or a distance: `3 days ago`, `an hour ago`, `yesterday`.
 
     Raises:
         BadMoment: It is none, or lies in the future.
@@ -37,6 +39,19 @@ def instant(text: str, now: datetime) -> datetime:
     if found > now:
         raise BadMoment(f"{told!r} lies in the future of {now:%Y-%m-%dT%H:%M:%SZ}: {_EXAMPLE}")
     return found
+
+
+def span(first: str, second: str, now: datetime) -> tuple[datetime, datetime]:
+    """Two times that are compared, the earlier first.
+
+    Raises:
+        BadMoment: One is none, lies in the future, or the first is the later one.
+    """
+    begins, ends = instant(first, now), instant(second, now)
+    if ends < begins:
+        told = f"{first.strip()!r} is later than {second.strip()!r}"
+        raise BadMoment(f"{told}: name the earlier first")
+    return begins, ends
 
 
 def _distance(text: str, now: datetime) -> datetime | None:
@@ -55,7 +70,7 @@ def _distance(text: str, now: datetime) -> datetime | None:
 
 def _written(text: str, now: datetime) -> datetime | None:
     try:
-        day = date.fromisoformat(text)
+        day = read_day(text)
     except ValueError:
         return _exact(text)
     if day > now.date():
@@ -65,7 +80,8 @@ def _written(text: str, now: datetime) -> datetime | None:
 
 def _exact(text: str) -> datetime | None:
     try:
-        found = datetime.fromisoformat(text)
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
+        return read_instant(text)
+    except NoZone as error:
+        raise BadMoment(f"{error}, such as {text}Z") from error
+    except ValueError:
         return None

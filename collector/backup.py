@@ -15,7 +15,7 @@ import re
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,9 +25,12 @@ from typing import IO
 from cmdb.store.port import StoreError
 from cmdb.store.sqlite.copying import check_database, copy_database
 from cmdb.store.sqlite.record import open_record
-from collector.home import Home, HomeError
+from collector.files import check_files
+from collector.home import Home, HomeError, HomeForeign
 from collector.journal.port import JournalError
 
+Told = Callable[[int, int], None]
+"""Hears how much is done, and of how much."""
 _FORMAT = 1
 _MANIFEST = "manifest.json"
 _MOST_MANIFEST_BYTES = 1024 * 1024
@@ -55,6 +58,24 @@ class _Manifest:
     counts: dict[str, int]
 
 
+class _Work:
+    """Counts what is done."""
+
+    def __init__(self, whole: int, told: Told) -> None:
+        self._whole = max(whole, 1)
+        self._done = 0
+        self._told = told
+
+    def add(self, done: int) -> None:
+        """So much more is done."""
+        self._done += done
+        self._told(self._done, self._whole)
+
+    def finish(self) -> None:
+        """All of it is."""
+        self._told(self._whole, self._whole)
+
+
 def write_backup(home: Home, path: str) -> tuple[str, int, str, int]:
     """Writes a backup while everything runs.
 
@@ -63,12 +84,14 @@ def write_backup(home: Home, path: str) -> tuple[str, int, str, int]:
 
     Raises:
         BackupError: The file is there already, or cannot be written.
+        HomeForeign: A file of the home is of a newer version: it could not be restored.
     """
     target = Path(path).expanduser().absolute()
     if target.exists():
         raise BackupError(f"{target} is there already; name another file")
     if not target.parent.is_dir():
         raise BackupError(f"there is no folder {target.parent}; make it first")
+    check_files(home)
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".stocktake-") as folder:
             applied = _collect(home, Path(folder))
@@ -80,8 +103,10 @@ def write_backup(home: Home, path: str) -> tuple[str, int, str, int]:
     return str(target), target.stat().st_size, _sha256(target), applied
 
 
-def restore_backup(path: str, home: Home) -> dict[str, int]:
+def restore_backup(path: str, home: Home, told: Told = lambda _done, _all: None) -> dict[str, int]:
     """Restores a backup into a home that does not exist yet or is empty.
+
+    `told` hears of the bytes that are written, and of how many they will be.
 
     Returns:
         Records and assets, as the manifest says and as the restored store counts.
@@ -98,10 +123,13 @@ def restore_backup(path: str, home: Home) -> dict[str, int]:
         with _staging(target) as stage:
             with tarfile.open(Path(path).expanduser(), "r:") as archive:
                 manifest = _read_manifest(archive)
+                # What is written is read once more: to prove it takes as long.
+                work = _Work(2 * sum(_size(archive, name) for name in manifest.files), told)
                 for name, expected in manifest.files.items():
-                    _extract(archive, name, expected, stage)
+                    _extract(archive, name, expected, stage, work)
             found = _prove(Home(stage), manifest.counts)
             _publish(stage, target)
+            work.finish()
     except _MALFORMED as error:
         said = f"{type(error).__name__}: {error}".splitlines()[0]
         raise BackupError(f"{path} cannot be restored: {said}") from error
@@ -234,7 +262,14 @@ def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
     return stream
 
 
-def _extract(archive: tarfile.TarFile, name: str, expected: str, folder: Path) -> None:
+def _size(archive: tarfile.TarFile, name: str) -> int:
+    try:
+        return archive.getmember(name).size
+    except KeyError as error:
+        raise BackupError(f"the backup lacks {name}") from error
+
+
+def _extract(archive: tarfile.TarFile, name: str, expected: str, folder: Path, work: _Work) -> None:
     target = folder / name
     target.parent.mkdir(mode=0o700, exist_ok=True)
     stream = _member(archive, name)
@@ -242,6 +277,7 @@ def _extract(archive: tarfile.TarFile, name: str, expected: str, folder: Path) -
     with os.fdopen(descriptor, "wb") as out:
         while block := stream.read(1024 * 1024):
             out.write(block)
+            work.add(len(block))
         out.flush()
         os.fsync(out.fileno())
     if _sha256(target) != expected:
@@ -249,6 +285,12 @@ def _extract(archive: tarfile.TarFile, name: str, expected: str, folder: Path) -
 
 
 def _prove(home: Home, counts: dict[str, int]) -> dict[str, int]:
+    try:
+        check_files(home)
+    except HomeForeign as error:
+        # The folder into which it was unpacked is nobody's business.
+        said = str(error).replace(f"{home.path}/", "its ")
+        raise BackupError(f"the backup cannot be restored: {said}") from error
     for path in (home.journal_path, home.record_path, home.desk_path):
         wrong = check_database(path) if path.exists() else None
         if wrong:

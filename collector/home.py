@@ -29,9 +29,14 @@ class HomeError(Exception):
     """The home directory cannot be used; the message says why and what to do.
 
     HomeError
+    ├── HomeForeign  a file in it is another program's, or a newer version's: use that
     ├── HomeFull     no room on its disk: free some
     └── HomeLocked   another process works on it: stop that one, or use another home
     """
+
+
+class HomeForeign(HomeError):
+    """A file in the home is another program's, or of a newer version; nothing was done."""
 
 
 class HomeFull(HomeError):

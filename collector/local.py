@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cmdb.people.local import LOCAL_ACCOUNT
@@ -23,6 +24,7 @@ from collector.client import (
 from collector.clock import utc_now
 from collector.failures import Kind
 from collector.operation import Context, Operation
+from collector.working import upgrading
 
 if TYPE_CHECKING:
     from cmdb.store.sqlite.desk import SqliteDesk
@@ -82,7 +84,9 @@ class LocalEstate:
 
     def _open_record(self) -> SqliteRecord:
         if self._record is None:
-            self._record = open_record(self._home.create().record_path)
+            self._record = open_record(
+                self._home.create().record_path, told=partial(upgrading, "record.db")
+            )
             self._stack.callback(self._record.close)
         return self._record
 

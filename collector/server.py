@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import IO
 from urllib.parse import urlsplit
 
@@ -184,9 +185,12 @@ def _prepare(home: Home) -> None:
     """Makes the record, so that those who only read find it."""
     from cmdb.store.port import StoreError
     from cmdb.store.sqlite.record import open_record
+    from collector.files import check_files
+    from collector.working import upgrading
 
+    check_files(home)
     try:
-        open_record(home.record_path).close()
+        open_record(home.record_path, told=partial(upgrading, "record.db")).close()
     except StoreError as error:
         raise ServerError(str(error)) from error
 

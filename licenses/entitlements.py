@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from cmdb.model.instants import read_day
 from cmdb.model.observation import Json
 from cmdb.store.port import AssetId, View
 from licenses.errors import UnreadableFile
@@ -317,7 +318,7 @@ def _bounded(key: str) -> str:
 
 def _day(value: Json) -> date | None:
     try:
-        return date.fromisoformat(value) if isinstance(value, str) and value else None
+        return read_day(value) if isinstance(value, str) and value else None
     except ValueError:
         return None
 

@@ -29,6 +29,7 @@ from reconcile.links import asset_links, following_link, scan_links
 from reconcile.parts import edges_of, parts_of, same_sources
 from reconcile.project import project
 from reconcile.reach import Reach
+from reconcile.returning import entry
 from reconcile.scans import Scans
 from reconcile.stretches import Subject
 from reconcile.things import Things
@@ -73,6 +74,8 @@ class Components:
         self._projected = 0
         self.because: dict[str, Json] = {}
         """What every change set says of why it came about."""
+        self.returning = ""
+        """What brings assets back that were joined or excluded."""
         self.moves: dict[RecordId, Move] = {}
         """Records that are about something else than before."""
 
@@ -327,18 +330,20 @@ class Components:
         accounts = self._voices.of(links)
         life = self._life(accounts)
         after = project(accounts, self._targets(accounts), life, self._at, self._decided.rules)
-        before = self._view.asset(asset)
+        before, joined = self._view.asset(asset), None
         if before is not None and before.id != asset:
             self._view.revive(asset)
-            before = None
+            before, joined = None, before
         parts = self._view.parts(asset) if before else ()
         self._view.put(asset, after)
         self._projected += 1
         altered = changes.altered(before, parts, after, life, self._decided.rules)
         detail = changes.merged(altered, self._notes.pop(asset, {}))
         if detail:
-            detail |= self.because
-            self._view.add_change(asset, "changed" if before else "created", detail)
+            what = "changed"
+            if before is None:
+                what, detail = entry(self._view, asset, joined, detail, self.returning)
+            self._view.add_change(asset, what, detail | self.because)
         if before is None or detail.keys() & {"parts_added", "parts_removed"}:
             for account in accounts:
                 self._refer(account.row.key)

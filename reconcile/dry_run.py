@@ -18,6 +18,7 @@ from cmdb.store.port import AssetId, AssetRow, Change, Record, RecordId
 from reconcile.components import Move
 from reconcile.effects import sentences
 from reconcile.pipeline import Applied, Pipeline
+from reconcile.returning import CAME
 
 _PAGE = 500
 _OWN = frozenset({"attributes", "class", "state"})
@@ -136,8 +137,8 @@ class _Telling:
                 continue
             row = self._seen.rows.get(change.asset) or self._record.view.asset(change.asset)
             name, cls = (row.name, row.cls) if row else ("", "")
-            what = "changed" if change.what == "created" and self._is_there(change) else change.what
-            values = self._values(change.asset, detail, row if what == "created" else None)
+            what = "changed" if change.what in CAME and self._is_there(change) else change.what
+            values = self._values(change.asset, detail, row if what in CAME else None)
             own = _OWN if any(each.name == "state" for each in values) else {*_OWN, "why"}
             more = {key: held for key, held in detail.items() if key not in own}
             if what == "changed" and not values and not more:

@@ -10,11 +10,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from cmdb.model.classes import CLASS_BY_NAME
+from cmdb.model.classes.authority import MEASURED
 from cmdb.model.declare import Attribute, Empty
 from cmdb.query.models import AttributeView
 from cmdb.store.port import AssetId, AssetRow, LinkRow, Record, RecordRow, UnknownAsset
 from reconcile.account import UNKNOWN_CLASS, Account, Claim
 from reconcile.authority import Weighed, in_order, weigh
+from reconcile.by_record import by_record
+from reconcile.class_claim import class_of
 from reconcile.decisions import Decided, decided
 from reconcile.excluded import Excluded, excluded_from
 from reconcile.explained import (
@@ -25,6 +29,7 @@ from reconcile.explained import (
     LinkExplained,
 )
 from reconcile.instants import to_micros
+from reconcile.left_out import LeftOut
 from reconcile.rules.identity import identity_rules
 from reconcile.rules.model import DEFAULT, Rules
 from reconcile.rules.write import time, tolerance
@@ -35,6 +40,8 @@ from reconcile.voices import Voices
 from reconcile.witness import Witness
 
 SEPARATOR = "\0"
+EXCLUDED = "excluded"
+"""In place of the state of an asset of which nothing counts."""
 LEFT_OUT = " (left out by rules)"
 
 
@@ -50,7 +57,10 @@ def explain(record: Record, ref: str, attribute: str | None, at: datetime) -> Ex
     Raises:
         UnknownAsset: No asset answers to `ref`, or it has no such attribute.
     """
-    row = record.view.find(ref)
+    try:
+        row = record.view.find(ref)
+    except UnknownAsset as error:
+        return _of_excluded(record, ref, attribute, at, error)
     owner = row.parent if row.parent is not None else row.id
     links = record.ledger.linked(owner)
     accounts = Voices(record.ledger).of(links)
@@ -80,6 +90,49 @@ def explain(record: Record, ref: str, attribute: str | None, at: datetime) -> Ex
         tuple(_identity(holding.rules, row.cls)),
         shown,
         _links(record, links, holding),
+        tuple(map(_left_out, excluded)),
+        at,
+    )
+
+
+def _of_excluded(
+    record: Record, ref: str, attribute: str | None, at: datetime, unknown: UnknownAsset
+) -> Explanation:
+    """What was said of an asset that is no more, since people excluded all of it.
+
+    Raises:
+        UnknownAsset: There is none such, or there are several.
+    """
+    holding = decided(record.ledger.decisions())
+    found = LeftOut(record, holding).found(ref)
+    if not found:
+        raise unknown
+    (asset, excluded), *others = found.items()
+    if others:
+        ids = ", ".join(f"ci-{each}" for each in found)
+        raise UnknownAsset(f"{ref!r} was the name of several that are excluded: {ids}; name an id")
+    accounts = [account for each in excluded for account in each.accounts]
+    cls = class_of(accounts, MEASURED, at).name
+    cls = cls if cls in CLASS_BY_NAME else UNKNOWN_CLASS
+    declared = holding.rules.attributes(cls)
+    told = [
+        explain_attribute(entry, (), at, holding.rules.origin_of(cls, entry.name), excluded)
+        for entry in declared
+        if attribute in (None, entry.name)
+    ]
+    names = [account.text("name") or account.text("fqdn") for account in accounts]
+    why = "; ".join(dict.fromkeys(each.why for each in excluded))
+    return Explanation(
+        f"ci-{asset}",
+        next((name for name in names if name), ""),
+        cls,
+        EXCLUDED,
+        None,
+        f"all that is said of it is {why}",
+        "nothing that counts is about it",
+        (),
+        tuple(entry for entry in told if entry.claims or attribute),
+        (),
         tuple(map(_left_out, excluded)),
         at,
     )
@@ -251,7 +304,7 @@ def _left_out(excluded: Excluded) -> ExcludedExplained:
 def _links(record: Record, links: Sequence[LinkRow], decided: Decided) -> tuple[LinkExplained, ...]:
     rows = record.ledger.records({link.record for link in links})
     ordered = sorted(links, key=lambda link: (rows[link.record].key, link.since))
-    return tuple(_link(record, link, rows[link.record], decided) for link in ordered)
+    return by_record(_link(record, link, rows[link.record], decided) for link in ordered)
 
 
 def _link(record: Record, link: LinkRow, row: RecordRow, decided: Decided) -> LinkExplained:

@@ -47,8 +47,17 @@ class AttributeExplained:
 
 
 @dataclass(frozen=True, slots=True)
+class StretchExplained:
+    """A time in which a record was about the asset."""
+
+    since: datetime
+    until: datetime | None
+    """None: it goes on."""
+
+
+@dataclass(frozen=True, slots=True)
 class LinkExplained:
-    """Why a record belongs to the asset."""
+    """Why a record belongs to the asset, by one rule."""
 
     source_kind: str
     source_instance: str
@@ -57,7 +66,7 @@ class LinkExplained:
     rule: str
     since: datetime
     until: datetime | None
-    """End of the stretch in which the record was about this asset; None: it goes on."""
+    """End of the last stretch in which the record was about this asset; None: it goes on."""
     state: str
     decided_at: datetime
     last_seen: datetime
@@ -66,7 +75,10 @@ class LinkExplained:
     uncounted: tuple[Uncounted, ...]
     """Values that it gives now and that identify nothing."""
     evidence: Json
-    """joined_by and ignored: keys that tie it to other records, and why some did not count."""
+    """joined_by and ignored: keys that tie it to other records, and why some did not count. Each is
+    told once; `stretches` numbers those that it holds for, from 1, where they are not all."""
+    stretches: tuple[StretchExplained, ...] = ()
+    """When it was about the asset, one after the other; `since` is the beginning of the first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,9 @@ from reconcile import keys
 from reconcile.account import Account
 from reconcile.authority import alike
 from reconcile.decisions import decided
-from reconcile.lifecycle import PRESENT, Life
+from reconcile.lifecycle import PRESENT, RETIRED, Life
 from reconcile.project import project
+from reconcile.returning import CAME
 from reconcile.rules.model import Rules
 from reconcile.sections import OVERLAID, Values, read_values, write_values
 from reconcile.things import Things
@@ -202,7 +203,11 @@ class Past:
         self, asset: AssetId, accounts: Sequence[Account], made: Projection
     ) -> Projection:
         believed = self.moment.as_of is None
-        if not believed and not self._doubtful(accounts, made):
+        if (
+            not believed
+            and not self._doubtful(accounts, made)
+            and not self._runs_cut(accounts, made.state)
+        ):
             return made
         told = self._told(asset)
         if told is None:
@@ -227,7 +232,7 @@ class Past:
                 pair = cast("dict[str, Json]", change.detail).get("state")
                 if isinstance(pair, list):
                     return str(pair[1])
-                if change.what == "created":
+                if change.what in CAME:
                     return PRESENT
             before = page[-1].sequence if len(page) == _PAGE else None
         return PRESENT
@@ -247,6 +252,24 @@ class Past:
         ]
         return made.state == PRESENT and late != list(accounts) and self.life(late).state != PRESENT
 
+    def _runs_cut(self, accounts: Sequence[Account], state: str) -> bool:
+        """Whether runs are gone by which it may have been missing, or for longer."""
+        if state == RETIRED:
+            return False
+        runs_from = self.record.history.marks().runs_from
+        return runs_from is not None and all(each.said_at < runs_from for each in accounts)
+
+    def standing(self, accounts: Sequence[Account], state: str) -> Life:
+        """Why it was in a state; where the runs that told of it were cut, that."""
+        life = self.life(accounts)
+        if state in (life.state, PRESENT) or not self._runs_cut(accounts, life.state):
+            return life
+        why = (
+            f"{state}, as the change feed says; the past is compacted: the runs that told of it"
+            " are gone"
+        )
+        return Life(state, None, None, why)
+
     def _is_cut(self) -> bool:
         """Whether the feed does not reach back so far any more."""
         feed_from = self.record.history.marks().feed_from
@@ -259,7 +282,7 @@ class Past:
             return None
         cls, state, attributes = row.cls, row.state, dict(row.attributes)
         for change in self.record.history.since(asset, self.moment):
-            if change.what == "created":
+            if change.what in CAME:
                 return None
             detail = cast("dict[str, Json]", change.detail)
             cls = _old(detail.get("class"), cls)

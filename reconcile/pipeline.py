@@ -22,7 +22,7 @@ from cmdb.model.observation import (
     Statement,
 )
 from cmdb.store.port import AssetId, Record, RecordId
-from reconcile import asking, changes, unseen
+from reconcile import asking, changes, returning, unseen
 from reconcile.components import Components, Move
 from reconcile.decisions import Holding, concern_rules, concerned
 from reconcile.glance import Glance, little
@@ -193,6 +193,7 @@ class Pipeline:
         witness.flush()
         components = self._components(at, witness)
         about = self._decided(group, at)
+        components.returning = returning.why(group.decisions)
         components.identify({*witness.touched.records, *about})
         components.touch_past(about)
         few = little(group.changed)

@@ -22,6 +22,9 @@ DEMO_SCOPE = "demo"
 """Scope of the sample estate; what lies in it is marked wherever it is shown."""
 
 _RANKS = {rank.kind: place for place, rank in enumerate(MEASURED.ranks)}
+_NAMES = ("name", "fqdn")
+_OTHER_NAMES_MOST = 16
+"""Of more the first in order find the asset."""
 _HOSTED = ("VirtualMachine", "Container")
 Resolved = Mapping[tuple[str, str], AssetId]
 
@@ -60,6 +63,7 @@ def project(
         demo=all(account.row.key.scope == DEMO_SCOPE for account in ordered),
         addresses=_addresses(ordered),
         macs=_macs(ordered),
+        other_names=_other_names(ordered, attributes),
         parts=parts,
         edges=(*edges_of(ordered, parts), *said),
         stale_at=min(
@@ -143,6 +147,16 @@ def _macs(accounts: Sequence[Account]) -> tuple[str, ...]:
         if isinstance(interface.get("mac"), str) and interface["mac"]
     }
     return tuple(sorted(macs))
+
+
+def _other_names(accounts: Sequence[Account], values: Mapping[str, Json]) -> tuple[str, ...]:
+    """What others among its records call it, such as the loser's name after a join."""
+    if len(accounts) == 1:
+        return ()
+    known = {str(values.get(attribute, "")).casefold() for attribute in _NAMES}
+    said = (account.text(attribute) for account in accounts for attribute in _NAMES)
+    names = {text.strip() for text in said if text and text.strip().casefold() not in known}
+    return tuple(sorted(names - {""})[:_OTHER_NAMES_MOST])
 
 
 def _said(cls: str, targets: Sequence[tuple[str, AssetId]]) -> tuple[Edge, ...]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import cast
 
 from cmdb.model.classes import CLASS_BY_NAME
 from cmdb.model.declare import Attribute, ValueType
+from cmdb.model.instants import read_instant
 from cmdb.model.observation import (
     Decision,
     Extent,
@@ -213,10 +214,7 @@ def _truth(text: str) -> bool:
 
 
 def _instant(text: str) -> str:
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError(text)
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return read_instant(text).isoformat().replace("+00:00", "Z")
 
 
 def _text(text: str) -> str:

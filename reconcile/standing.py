@@ -32,7 +32,7 @@ def standing_then(past: PastRecord, asset: AssetId) -> Standing | None:
     row = past.view.asset(asset)
     if row is None:
         return None
-    return _told(past.past.life(past.past.accounts(row.parent or asset)), row.state)
+    return _told(past.past.standing(past.past.accounts(row.parent or asset), row.state), row.state)
 
 
 def _told(life: Life, state: str) -> Standing | None:

@@ -24,7 +24,7 @@ from cmdb.web.problem import Problem, Refused
 from cmdb.web.shell import Nav, Shell, Subject
 from reconcile import deciding, twins
 from reconcile.deciding import DecisionError, DecisionRefused, UnknownRecord, Word
-from reconcile.decisions import BY_HAND
+from reconcile.decisions import BY_HAND, decided
 from reconcile.explain import explain
 from reconcile.recounting import decisions
 
@@ -92,6 +92,12 @@ def _one(asked: Asked) -> str:
     return asked.record[0]
 
 
+def _source(asked: Asked) -> str:
+    """The source that was named, or that of the record that was chosen."""
+    named = asked.other.strip()
+    return named or "/".join(_one(asked).split("/")[:2])
+
+
 _OF_ASSET = "/assets/{}/identity"
 ACTS: Mapping[str, Act] = {
     "join": Act(
@@ -103,6 +109,12 @@ ACTS: Mapping[str, Act] = {
     "exclude": Act(
         "Exclude a record", "Exclude", lambda record, asked, word: deciding.exclude(
             record, _one(asked), word, source=False, out=True), "/decisions"),
+    "exclude-source": Act(
+        "Exclude a whole source", "Exclude it", lambda record, asked, word: deciding.exclude(
+            record, _source(asked), word, source=True, out=True), "/decisions"),
+    "include-source": Act(
+        "Include a source again", "Include it", lambda record, asked, word: deciding.exclude(
+            record, _source(asked), word, source=True, out=False), "/decisions"),
     "retire": Act(
         "Retire an asset", "Retire", lambda record, asked, word: deciding.retire(
             record, asked.asset, word), _OF_ASSET),
@@ -188,6 +200,7 @@ class IdentityPages:
         with self._shell.services.reading() as record:
             at = self._shell.services.at(record)
             found = decisions(record, asset or None)
+            sources = decided(record.ledger.decisions()).sources
         made = request.query_params.get("made", "")
         return self._shell.page(
             request,
@@ -198,6 +211,7 @@ class IdentityPages:
             shown=found[:_MOST_LISTED],
             total=len(found),
             asset=asset,
+            out=sorted(f"{each.kind}/{each.instance}" for each in sources)[:_MOST_LISTED],
             made=next((each for each in found if str(each.number) == made), None),
             may=self._may(request),
         )

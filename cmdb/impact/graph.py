@@ -33,7 +33,7 @@ UNSEEN = -1
 """In place of a relation: the arrow ends a need that was read from traffic."""
 _NO_GROUP = -1
 _RETIRED = "retired"
-_MIN_UP = re.compile(r"(\d{1,9})\s*(%?)")
+_MIN_UP = re.compile(r"(\d{1,9})\s*(%?)", re.ASCII)
 _WHOLE_SHARE = 100
 
 

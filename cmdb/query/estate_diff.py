@@ -167,7 +167,7 @@ class _Told:
     def take(self, change: Change) -> None:
         """Notes one entry."""
         detail = cast("dict[str, Json]", change.detail if isinstance(change.detail, dict) else {})
-        if change.what == "created":
+        if change.what in {"created", "returned"}:
             self._came(change.asset, detail)
         elif change.what == "joined":
             self._went(AssetId(int(str(detail["from"]).removeprefix("ci-"))), change.asset)

@@ -11,6 +11,7 @@ from cmdb.store.port import AssetId
 
 _IN_WORDS: Mapping[str, str] = {"native key": "native key", "person": "a person"}
 """Reasons that are no names of keys; another rule of several words is a sentence."""
+_MOST_NAMED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,16 @@ def how_linked(rule: str) -> str:
     if len(keys) == 1 and " " in rule and rule not in _IN_WORDS:
         return rule
     return f"joined by {' and '.join(_IN_WORDS.get(key, key) for key in keys)}"
+
+
+def in_stretches(reason: Mapping[str, Json]) -> str:
+    """Of which of a record's stretches a piece of evidence holds, in words; nothing for all."""
+    numbers = reason.get("stretches")
+    if not isinstance(numbers, list) or not numbers:
+        return ""
+    shown = ", ".join(str(number) for number in numbers[:_MOST_NAMED])
+    more = f" and {len(numbers) - _MOST_NAMED} more" if len(numbers) > _MOST_NAMED else ""
+    return f" (in {shown}{more})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ class Change:
     at: datetime
     asset: AssetId
     what: str
-    """created, changed, joined, erased ..."""
+    """created, changed, joined, dissolved, erased, or returned: there again under its old id."""
     detail: Json
     """{attribute: [old, new], ...} and counts for the lists."""
 
@@ -152,6 +152,8 @@ class Projection:
     """Scope, address, when it was seen there, and who says so: of two assets seen at an address at
     one time the one whose witness sorts first holds it."""
     macs: tuple[str, ...] = ()
+    other_names: tuple[str, ...] = ()
+    """Names that one of its records says and that are not those it goes by: they find it, too."""
     parts: tuple[Part, ...] = ()
     edges: tuple[Edge, ...] = ()
     stale_at: datetime | None = None

@@ -11,10 +11,9 @@ from datetime import datetime, timedelta
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from cmdb.history import instant
+from cmdb.history import instant, span
 from cmdb.model.classes import CLASSES
 from cmdb.query.differences import AssetDifferences, Difference, compared
-from cmdb.query.encode import to_json
 from cmdb.query.estate_diff import (
     CAME_OR_WENT,
     LISTED_MOST,
@@ -28,7 +27,7 @@ from cmdb.store.port import Record
 from cmdb.web.download import table_response
 from cmdb.web.problem import Problem, Refused
 from cmdb.web.shell import Nav, Shell, Subject
-from cmdb.web.then import Field, refusing, time_field
+from cmdb.web.then import Field, refusing, time_field, zoned
 
 ONE_HEADER = ("asset", "name", "part", "what", "before", "after")
 ESTATE_HEADER = ("asset", "class", "name", "difference", "what", "into")
@@ -37,6 +36,7 @@ _FIRST = timedelta(days=30)
 """Where a comparison begins when nothing is said."""
 _NO_LIMIT = 1_000_000_000
 _NOW = "now"
+_TIMES = frozenset({"first", "second", "known_at"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,7 @@ class Asked:
 def asked_of(request: Request, now: datetime) -> Asked:
     """What the address asks for; the first moment is a month ago when it is not named."""
     got = {name: text.strip()[:200] for name, text in request.query_params.items()}
+    got |= {name: zoned(got[name], got) for name in _TIMES & got.keys()}
     return Asked(
         got.get("first") or f"{now - _FIRST:%Y-%m-%d}",
         got.get("second") or _NOW,
@@ -156,6 +157,7 @@ class ComparePages:
             return open_past(record, moment, asked.known_at, now)
 
         with refusing():
+            span(asked.first, asked.second, now)
             return compared(ref, at(asked.first), at(asked.second))
 
     def _fields(self, asked: Asked, now: datetime) -> dict[str, Field]:
@@ -182,10 +184,7 @@ def subject(shell: Shell) -> Subject:
 
 def _estate(record: Record, asked: Asked, now: datetime, most: int) -> EstateDifferences:
     with refusing():
-        first, second = instant(asked.first, now), instant(asked.second, now)
-    if second < first:
-        text = f"{to_json(first)} is later than {to_json(second)}: name the earlier first."
-        raise Refused(Problem(422, text))
+        first, second = span(asked.first, asked.second, now)
     return estate_differences(record, first, second, Only(asked.cls, asked.what), most)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cmdb.model.observation import Json
+from cmdb.query.identity import in_stretches
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def _line(verdict: str, each: Mapping[str, Json]) -> EvidenceLine:
         str(each.get("key") or ""),
         str(each.get("value") or ""),
         other,
-        str(each.get("why") or ""),
+        f"{each.get('why') or ''}{in_stretches(each)}".strip(),
     )
 
 

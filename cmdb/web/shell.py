@@ -27,7 +27,7 @@ from cmdb.query.overview import SourceView
 from cmdb.store.desk import Desk
 from cmdb.store.port import AssetId, Clock, Record
 from cmdb.web.problem import Problem, Refused
-from cmdb.web.then import NAMES, OpenPast, Present, Seen, When, asked_of, seen
+from cmdb.web.then import NAMES, ZONE, OpenPast, Present, Seen, When, asked_of, seen
 from cmdb.web.visit import Cookie, check_same_site, check_token
 
 if TYPE_CHECKING:
@@ -229,7 +229,11 @@ class Shell:
 
 def _now(request: Request) -> str:
     """The address of the same page, of the present."""
-    kept = [(name, text) for name, text in request.query_params.multi_items() if name not in NAMES]
+    kept = [
+        (name, text)
+        for name, text in request.query_params.multi_items()
+        if name not in (*NAMES, ZONE)
+    ]
     return request.url.path + (f"?{urlencode(kept)}" if kept else "")
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode
 
 from cmdb.history import BadMoment
+from cmdb.model.instants import read_day
 from cmdb.query.past import PastNote, Reading
 from cmdb.store.port import AssetId, Record, UnknownAsset
 from cmdb.web.draw import instants
@@ -24,6 +26,9 @@ OpenPast = Callable[[Record, str, str, datetime], AbstractContextManager[Reading
 """The record as of a moment: what was so then, by what was known then, and what now is."""
 NAMES = ("as_of", "known_at")
 """How addresses name the two axes."""
+ZONE = "zone"
+"""How a form names the zone of its fields, which is UTC."""
+_IN_FIELD = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?", re.ASCII)
 _LONGEST = 64
 _Answer = TypeVar("_Answer")
 
@@ -75,7 +80,7 @@ def time_field(text: str, at: datetime | None) -> Field:
     # The field knows whole seconds: the one in which it happened is over then. A distance from now
     # names none, and must not become a time to come.
     whole = at.replace(microsecond=0)
-    if whole < at and text[:4].isdigit():
+    if whole < at and text[:4].isdecimal():
         whole += timedelta(seconds=1)
     return Field("datetime-local", f"{whole.astimezone(UTC):%Y-%m-%dT%H:%M:%S}")
 
@@ -83,7 +88,7 @@ def time_field(text: str, at: datetime | None) -> Field:
 def _is_day(text: str) -> bool:
     """Whether a time was written as a day, of which all counts."""
     try:
-        return bool(date.fromisoformat(text.strip()))
+        return bool(read_day(text.strip()))
     except ValueError:
         return False
 
@@ -139,8 +144,13 @@ class Present:
 
 def asked_of(query: Mapping[str, str]) -> tuple[str, str]:
     """The two axes as an address names them."""
-    as_of, known_at = (query.get(name, "").strip()[: _LONGEST + 1] for name in NAMES)
+    as_of, known_at = (zoned(query.get(name, "").strip()[: _LONGEST + 1], query) for name in NAMES)
     return as_of, known_at
+
+
+def zoned(text: str, query: Mapping[str, str]) -> str:
+    """A time with the zone that the form says its fields are in: a field has none of its own."""
+    return f"{text}Z" if query.get(ZONE) == "Z" and _IN_FIELD.fullmatch(text) else text
 
 
 @contextmanager

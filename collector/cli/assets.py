@@ -166,6 +166,7 @@ def _relations(page: dict[str, Any]) -> None:
             typer.echo(f"{more} more relations; --relations lists them")
 
 
+_STRETCHES_MOST = 12
 _SECTION_COLUMNS = {
     "interfaces": ("name", "mac", "kind", "addresses"),
     "disks": ("name", "kind", "size_bytes", "model", "serial", "mount_points"),
@@ -253,21 +254,31 @@ def _claim(claim: dict[str, Any], unit: str | None, now: str) -> tuple[object, .
 
 
 def _link(number: int, link: dict[str, Any]) -> None:
-    from cmdb.query.identity import how_linked
+    from cmdb.query.identity import how_linked, in_stretches
 
     parts = ("source_kind", "source_instance", "scope", "native_key")
     name = show.clean("/".join(link[part] for part in parts))
-    until = f" until {link['until']}" if link["until"] else ""
     question = ", a question" if link["state"] == "twin" else ""
-    how = f"{how_linked(link['rule'])}, since {link['since']}"
-    typer.echo(f"{number}  {name}: {how}{until}{question}")
+    first, *more = stretches = link["stretches"]
+    when = f"in {len(stretches)} stretches" if more else _stretch(first)
+    typer.echo(f"{number}  {name}: {how_linked(link['rule'])}, {when}{question}")
+    for place, each in enumerate(stretches[:_STRETCHES_MOST] if more else (), start=1):
+        typer.echo(f"  {place}: {_stretch(each)}")
+    if len(stretches) > _STRETCHES_MOST:
+        typer.echo(f"  and {len(stretches) - _STRETCHES_MOST} more; --json lists all")
     for word in ("joined_by", "ignored"):
         for reason in link["evidence"].get(word, ()):
             other = "/".join(reason["record"])
             why = f" ({reason['why']})" if reason.get("why") else ""
-            typer.echo(show.clean(f"  {_shared(word, reason)} with {other}{why}"))
+            held = in_stretches(reason)
+            typer.echo(show.clean(f"  {_shared(word, reason)} with {other}{why}{held}"))
     for each in link["uncounted"]:
         typer.echo(show.clean(f"  did not count: {each['key']} {each['value']}: {each['why']}"))
+
+
+def _stretch(told: dict[str, Any]) -> str:
+    until = f" until {told['until']}" if told["until"] else ""
+    return f"since {told['since']}{until}"
 
 
 def _left_out(record: dict[str, Any]) -> None:

@@ -24,6 +24,7 @@ from collector.cli.options import (
     home_of,
 )
 from collector.client import Estate, Refused
+from collector.working import bar
 
 imports = typer.Typer(help="Bring in observations and entitlements.", no_args_is_help=True)
 exports = typer.Typer(help="Write out identity and assets as JSON Lines.", no_args_is_help=True)
@@ -73,13 +74,16 @@ def _clock(*, now: bool, replay: bool) -> bool | None:
 
 
 def _import_all(opened: Estate, stream: BinaryIO, name: str, *, replay: bool | None) -> Any:  # noqa: ANN401
-    total: dict[str, Any] = {"accepted": 0, "refused": [], "replay": replay, "sequence": 0}
+    total: dict[str, Any] = {
+        "accepted": 0, "refused": [], "warnings": [], "replay": replay, "sequence": 0,
+    }  # fmt: skip
     for first, lines, bad in _chunks(stream):
         params = {"text": "\n".join(lines), "name": name, "first_line": first, "replay": replay}
         done = opened.call("import.observations", params)
         replay = done["replay"]
         total["accepted"] += done["accepted"]
         total["refused"] += sorted([*done["refused"], *bad], key=lambda row: row["line"])
+        total["warnings"] += done["warnings"]
         total["sequence"] = max(total["sequence"], done["sequence"])
         _progress(f"{total['accepted']} lines journalled")
     total["replay"] = bool(replay)
@@ -133,6 +137,10 @@ def _report(total: dict[str, Any]) -> None:
     typer.echo(f"{total['accepted']} lines are in the view{clock}")
     for row in total["refused"][:_SHOWN_REFUSED]:
         typer.echo(f"line {row['line']}: {show.clean(row['reason'])}", err=True)
+    for row in total["warnings"][:_SHOWN_REFUSED]:
+        typer.echo(f"line {row['line']}: taken, but {show.clean(row['text'])}", err=True)
+    if len(total["warnings"]) > _SHOWN_REFUSED:
+        typer.echo(f"and {len(total['warnings']) - _SHOWN_REFUSED} more such lines", err=True)
     more = len(total["refused"]) - _SHOWN_REFUSED
     if more > 0:
         typer.echo(f"and {more} more lines were refused; --json names them all", err=True)
@@ -208,7 +216,7 @@ def restore(
     home = home_of(context)
     with ended():
         try:
-            found = restore_backup(file, home)
+            found = restore_backup(file, home, bar)
         except BackupError as error:
             raise Refused(str(error)) from error
     if as_json:

@@ -8,8 +8,10 @@ import typer
 
 from collector.cli import show
 from collector.cli.options import USAGE, AsJson, KnownAt, estate, fail
+from collector.client import Answer, Params, Refused
+from collector.working import busy
 
-_TIME = "A date, a time, '3 days ago', or now."
+_TIME = "A date (its end in UTC), a time with its zone, '3 days ago', or now."
 
 
 def diff(
@@ -41,8 +43,7 @@ def diff(
         fail("--class and --what go with --estate", USAGE)
     ref, first, second = [*words, "now"][:3]
     params = {"ref": ref, "first": first, "second": second, "known_at": known_at}
-    with estate(context) as opened:
-        found = opened.call("assets.diff", params)
+    found = _asked(context, "assets.diff", params)
     if as_json:
         show.print_json(found)
         return
@@ -62,12 +63,20 @@ def diff(
     )
 
 
+def _asked(context: typer.Context, name: str, params: Params) -> Answer:
+    """The answer; what is refused of a comparison is how it was asked for."""
+    with estate(context) as opened, busy("comparing"):
+        try:
+            return opened.call(name, params)
+        except Refused as error:
+            fail(str(error), USAGE)
+
+
 def _estate(
     context: typer.Context, words: list[str], only: dict[str, str], *, as_json: bool
 ) -> None:
     first, second = [*words, "now"][:2]
-    with estate(context) as opened:
-        found = opened.call("estate.diff", {"first": first, "second": second, **only})
+    found = _asked(context, "estate.diff", {"first": first, "second": second, **only})
     if as_json:
         show.print_json(found)
         return

@@ -20,7 +20,7 @@ from collector.client import (
     Unreachable,
     open_estate,
 )
-from collector.home import Home, HomeError, HomeFull
+from collector.home import Home, HomeError, HomeForeign, HomeFull
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -29,7 +29,7 @@ EXIT_CODES = (
     (0, "done"),
     (1, "failed; the message says why"),
     (2, "wrong usage"),
-    (3, "refused, or part of the input was refused"),
+    (3, "refused, or part of the input was refused; also a file of a newer version"),
     (4, "nothing answers to that name"),
     (5, "not reachable: server, home or port in use"),
     (6, "not allowed"),
@@ -47,7 +47,11 @@ _CODES: tuple[tuple[type[Exception], int], ...] = (
 
 AsOf = Annotated[
     str | None,
-    typer.Option("--as-of", metavar="TIME", help="As it was then: a date, a time, '3 days ago'."),
+    typer.Option(
+        "--as-of",
+        metavar="TIME",
+        help="As it was then: a date (its end in UTC), a time with its zone, '3 days ago'.",
+    ),
 ]
 KnownAt = Annotated[
     str | None,
@@ -94,6 +98,8 @@ def ended() -> Iterator[None]:
         yield
     except CallFailed as error:
         fail(str(error), code_of(error))
+    except HomeForeign as error:
+        fail(str(error), REFUSED)
     except HomeFull as error:
         fail(str(error), NO_ROOM)
     except HomeError as error:

@@ -10,6 +10,7 @@ import typer
 
 from collector.cli import rehearsal, show
 from collector.cli.options import FAILED, USAGE, AsJson, estate, fail
+from collector.working import bar
 
 stop_list = typer.Typer(
     help="Values that identify nobody, because too many things carry them.",
@@ -168,7 +169,7 @@ def rebuild(context: typer.Context, as_json: AsJson = False) -> None:
         while done < order["steps"]:
             applied = opened.call("import.wait", {"sequence": last})["applied"]
             done = max(0, min(applied, last) - first + 1)
-            progress(done, order["steps"])
+            bar(done, order["steps"])
         found = opened.call("rebuild.result", {"after": order["after"]})
     if as_json:
         show.print_json(found)
@@ -177,15 +178,3 @@ def rebuild(context: typer.Context, as_json: AsJson = False) -> None:
     typer.echo(f"{total} assets rebuilt; {len(differed)} differed before")
     for asset in differed:
         typer.echo(f"  {asset}")
-
-
-def progress(done: int, steps: int) -> None:
-    """Draws how much is done, on a terminal."""
-    if not sys.stderr.isatty():
-        return
-    width = 40
-    filled = width * done // max(steps, 1)
-    end = "\n" if done >= steps else ""
-    bar = f"{'█' * filled}{'░' * (width - filled)}"
-    sys.stderr.write(f"\r\x1b[K{bar} {100 * done // max(steps, 1)} %{end}")
-    sys.stderr.flush()

@@ -11,8 +11,9 @@ import typer
 
 from collector.cli import show
 from collector.cli.options import FAILED, USAGE, AsJson, asks_server, estate, fail
-from collector.cli.reconciling import Note, progress
+from collector.cli.reconciling import Note
 from collector.client import Estate
+from collector.working import bar
 
 rules = typer.Typer(
     help="Rules by which values, states and identity are decided.", no_args_is_help=True
@@ -136,7 +137,7 @@ def _simulated(opened: Estate, number: int) -> list[dict[str, Any]]:
             told = opened.call("rules.simulated", {"number": number, "after": place})
             lines += told["lines"]
             place = told["next"]
-            progress(told["done"], max(told["total"], 1))
+            bar(told["done"], max(told["total"], 1))
             if not told["running"]:
                 break
             if not told["lines"]:
@@ -253,10 +254,10 @@ def _follow(opened: Estate, done: dict[str, Any], *, as_json: bool) -> None:
     told = opened.call("rules.progress", {"sequence": done["sequence"]})
     while told["applied"] < done["sequence"] or told["work"] is not None:
         if told["work"] is not None:
-            progress(told["work"]["done"], told["work"]["total"])
+            bar(told["work"]["done"], told["work"]["total"])
         time.sleep(_LOOK_EVERY_S)
         told = opened.call("rules.progress", {"sequence": done["sequence"]})
-    progress(1, 1)
+    bar(1, 1)
     if as_json:
         show.print_json({**done, "version": told["version"], "work": None})
         return

@@ -6,9 +6,10 @@ Knows no row. Instants are microseconds since 1970.
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
-from collector.journal.port import JournalForeign
+from collector.journal.port import JournalForeign, JournalUnavailable
 
 APPLICATION_ID = 0x53544B4A  # "STKJ"
 
@@ -56,6 +57,20 @@ def check(connection: sqlite3.Connection, path: Path, known: int = len(MIGRATION
             f"{path} has schema {schema}, this version knows {known}: use a newer Stocktake"
         )
     return schema
+
+
+def check_journal(path: Path) -> None:
+    """Whether this version can open the journal of a file.
+
+    Raises:
+        JournalForeign: see `check`.
+        JournalUnavailable: it cannot be read.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as db:
+            check(db, path)
+    except sqlite3.DatabaseError as error:
+        raise JournalUnavailable(f"cannot read {path}: {error}") from error
 
 
 def bring_up_to_date(

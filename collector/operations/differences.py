@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from cmdb.history import instant
+from cmdb.history import span
 from cmdb.model.classes import CLASS_BY_NAME
 from cmdb.query.differences import AssetDifferences, compared
 from cmdb.query.estate_diff import EstateDifferences, Only, estate_differences
@@ -43,15 +43,12 @@ def _diff(context: Context, params: DiffParams) -> AssetDifferences:
     def at(moment: str) -> AbstractContextManager[Reading]:
         return open_past(context.record, moment, params.known_at or "", context.now)
 
+    span(params.first, params.second, context.now)
     return compared(params.ref, at(params.first), at(params.second))
 
 
 def _estate(context: Context, params: EstateDiffParams) -> EstateDifferences:
-    first, second = (instant(text, context.now) for text in (params.first, params.second))
-    if second < first:
-        raise InputRefused(
-            f"{params.first!r} is later than {params.second!r}: name the earlier first"
-        )
+    first, second = span(params.first, params.second, context.now)
     if params.cls and params.cls not in CLASS_BY_NAME:
         raise InputRefused(
             f"there is no class {params.cls[:64]!r}; the reference lists the classes"

@@ -11,6 +11,7 @@ from collector.operation import Context, InputRefused, Operation
 from collector.operations.identity import deciding
 
 if TYPE_CHECKING:
+    from cmdb.model.observation import Statement
     from collector.intake_desk import Line
     from collector.sources import accepting
 
@@ -43,6 +44,14 @@ class RefusedLine:
 
 
 @dataclass(frozen=True)
+class Warned:
+    """A line that was taken, and hardly means what it says."""
+
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
 class Imported:
     """What became of the lines."""
 
@@ -51,12 +60,15 @@ class Imported:
     replay: bool
     sequence: int
     """Place in the journal of the last line taken."""
+    warnings: tuple[Warned, ...] = ()
 
 
 def import_lines(context: Context, params: ImportParams) -> Imported:
     """Journals the good lines and names the bad ones."""
+    from cmdb.model.observation import RunEvent
     from collector.journal.port import JSONL_FORM
     from collector.sources import accepting
+    from collector.sources.covering import uncovered
 
     lines = params.text.split("\n")
     if len(lines) > MOST_LINES:
@@ -65,18 +77,25 @@ def import_lines(context: Context, params: ImportParams) -> Imported:
     numbers = accepting.Numbers(lambda: _newest_decision(context))
     good: list[Line] = []
     refused: list[RefusedLine] = []
+    runs: list[tuple[int, RunEvent]] = []
     for number, text in enumerate(lines, start=params.first_line):
         if not text.strip():
             continue
         try:
-            good.append(_line(text, numbers, replay=replay))
+            line, said = _line(text, numbers, replay=replay)
         except ValueError as error:
             refused.append(RefusedLine(number, str(error)))
+            continue
+        good.append(line)
+        if isinstance(said, RunEvent):
+            runs.append((number, said))
     sequence = 0
     if good:
         origin = f"{REPLAY if replay else 'import/'}{params.name[:200]}"
         sequence = context.door.append(origin, JSONL_FORM, tuple(good)).last
-    return Imported(len(good), tuple(refused), replay, sequence)
+    told = uncovered(runs, from_first=params.first_line == 1).items()
+    warnings = tuple(Warned(number, text) for number, text in sorted(told))
+    return Imported(len(good), tuple(refused), replay, sequence, warnings)
 
 
 @dataclass(frozen=True)
@@ -98,7 +117,7 @@ def wait(context: Context, params: WaitParams) -> Waited:
     return Waited(context.settle(params.sequence))
 
 
-def _line(text: str, numbers: accepting.Numbers, *, replay: bool) -> Line:
+def _line(text: str, numbers: accepting.Numbers, *, replay: bool) -> tuple[Line, Statement]:
     from cmdb.model.observation import Decision
     from collector.intake_desk import Line
     from collector.sources import accepting
@@ -109,7 +128,7 @@ def _line(text: str, numbers: accepting.Numbers, *, replay: bool) -> Line:
     accepting.check(said)
     if isinstance(said, Decision):
         numbers.take(said)
-    return Line(body, said.received_at if replay else None)
+    return Line(body, said.received_at if replay else None), said
 
 
 def _newest_decision(context: Context) -> int:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 from cmdb.model.declare import SOURCE_KINDS
+from cmdb.model.instants import NoZone, read_instant
 from cmdb.model.observation import Json, RecordKey, Source
 
 Object = Mapping[str, Json]
@@ -98,11 +99,11 @@ def instant(line: Object, name: str) -> datetime:
     if not isinstance(value, str):
         raise BadLine(f"{name} must be an instant such as 2026-01-31T12:00:00Z")
     try:
-        at = datetime.fromisoformat(value)
+        at = read_instant(value)
+    except NoZone as error:
+        raise BadLine(f"{name}: {error}") from error
     except ValueError as error:
         raise BadLine(f"{name}: {value!r} is no instant in RFC 3339") from error
-    if at.tzinfo is None:
-        raise BadLine(f"{name}: {value!r} has no time zone; write Z for UTC")
     if at.year not in _YEARS:
         raise BadLine(f"{name}: {value!r} lies outside {_YEARS.start} to {_YEARS.stop - 1}")
-    return at.astimezone(UTC)
+    return at

@@ -14,6 +14,7 @@ from datetime import date, datetime
 from typing import cast
 
 from cmdb.model.classes import RELATION_BY_NAME
+from cmdb.model.instants import read_day
 from cmdb.model.observation import (
     Extent,
     Json,
@@ -229,9 +230,12 @@ def _day(value: Json, where: str) -> int:
     if not value:
         return 0
     try:
-        return max(0, date.fromisoformat(str(value)).toordinal() - _EPOCH_DAY)
+        return max(0, read_day(str(value)).toordinal() - _EPOCH_DAY)
     except ValueError as error:
         raise BadLine(f"{where}.installed: {value!r} is no date YYYY-MM-DD") from error
+
+
+_COVERS = frozenset({"addresses", "all"})
 
 
 def _run(line: fields.Object, received_at: datetime) -> RunEvent:
@@ -241,6 +245,11 @@ def _run(line: fields.Object, received_at: datetime) -> RunEvent:
     if event == "end" and state not in ("complete", "partial", "failed"):
         raise BadLine(f"state is {state!r}; it must be complete, partial or failed")
     covers = fields.object_(line.get("covers") or {}, "covers")
+    unknown = sorted(covers.keys() - _COVERS)
+    if unknown:
+        raise BadLine(f"covers has an unknown field {unknown[0]!r}; it has addresses or all")
+    if not isinstance(covers.get("all", False), bool):
+        raise BadLine(f"covers.all is {covers['all']!r}; it must be true or false")
     prefixes = covers.get("addresses") or []
     if not isinstance(prefixes, list):
         raise BadLine("covers.addresses must be a list of prefixes")

@@ -42,11 +42,12 @@ from reconcile.rules.nodes import (
     decoded,
     tree,
 )
+from reconcile.rules.shapes import never
 
 T = TypeVar("T")
 
-_TIME = re.compile(r"(\d{1,6}) ?(hour|day|week|year)s?")
-_NUMBER = re.compile(r"(\d{1,18}(?:\.\d{1,9})?) ?(%?)")
+_TIME = re.compile(r"(\d{1,6}) ?(hour|day|week|year)s?", re.ASCII)
+_NUMBER = re.compile(r"(\d{1,18}(?:\.\d{1,9})?) ?(%?)", re.ASCII)
 _MOST_LIMIT = 1_000_000
 _OF_PARTS = "{} lie inside machines and have their values from there: no rule changes that"
 _MOST_SHOWN = 12
@@ -200,7 +201,12 @@ class _Reading:
             form = mac if declared.attribute is None else FORMS[declared.normal]
             for item in self._items(each):
                 text = self._text(item)
-                value = form(text) if text else None
+                if text is None:
+                    continue
+                if reason := never(declared, text):
+                    self._wrong(item, f"{_shown(text)} is never a {key.text}: {reason}")
+                    continue
+                value = form(text)
                 # What the product knows as a placeholder by itself may stand in a list.
                 if value is not None:
                     for name in of_one_space(key.text):

@@ -41,6 +41,18 @@ def machine(name: str, **fields: Any) -> dict[str, Any]:
     } | fields  # fmt: skip
 
 
+def test_a_run_that_covers_nothing_is_named_by_its_line(home: Estate) -> None:
+    run = {"type": "run", "at": "2026-01-01T00:00:00Z", "run": "nightly", "scope": "lists",
+           "source": {"kind": "import", "instance": "list.csv"}}  # fmt: skip
+    file = home.home.parent / "runs.jsonl"
+    lines = (run | {"event": "start"}, machine("pc"), run | {"event": "end", "state": "complete"})
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    done = home.run("import", "observations", file)
+    assert done.returncode == 0
+    assert "line 3: taken, but run 'nightly' covers nothing" in done.stderr
+    assert home.json("import", "observations", file)["warnings"][0]["line"] == 3
+
+
 def names(estate: Estate) -> list[str]:
     return sorted(row["name"] for row in estate.assets("--class", "Computer"))
 

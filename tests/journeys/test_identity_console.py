@@ -53,6 +53,39 @@ def token(page: str) -> str:
     return found[1]
 
 
+def test_a_whole_source_is_excluded_seen_first_and_taken_back(
+    told: Server, client: httpx.Client
+) -> None:
+    def owner() -> object:
+        page = told.json("show", "pc-2")["attributes"]
+        return {row["name"]: row["value"] for row in page}.get("owner")
+
+    page = client.get("/decisions").text
+    form = {"csrf": token(page), "act": "exclude-source", "other": "import/list", "note": "stale"}
+    shown = client.post("/identity/ask", data=form).text
+    assert re.search(r"<b>2 assets would change</b>:\s*1 changed, 1 dissolved", shown)
+    assert "Exclude it</button>" in shown
+    assert owner() == "sales", "nothing has changed yet"
+    made = client.post("/identity/decide", data=form)
+    assert made.url.path == "/decisions"
+    assert owner() is None
+    assert "Include again" in made.text
+    assert client.post("/identity/ask", data=form).status_code == 422, "it is excluded already"
+    again = {**form, "act": "include-source"}
+    assert "Include it</button>" in client.post("/identity/ask", data=again).text
+    undo = {"csrf": form["csrf"], "act": "undo", "number": dict(made.url.params)["made"]}
+    assert "Include again" not in client.post("/identity/decide", data=undo).text
+    assert owner() == "sales"
+    # Of the record that is chosen on the page of an asset.
+    ref = told.json("show", "pc-2")["asset"]["asset"]
+    chosen = {"csrf": form["csrf"], "act": "exclude-source", "asset": ref}
+    shown = client.post("/identity/ask", data={**chosen, "record": ["import/list/hq/row-2"]}).text
+    assert "import/list" in shown
+    assert "assets would change" in shown
+    unknown = client.post("/identity/ask", data={**form, "other": "import/nobody"})
+    assert (unknown.status_code, "has said anything" in unknown.text) == (404, True)
+
+
 def test_a_join_is_shown_then_made_then_taken_back(told: Server, client: httpx.Client) -> None:
     page = client.get("/assets/pc-1/identity").text
     one, two = (told.json("show", name)["asset"]["asset"] for name in ("pc-1", "pc-2"))

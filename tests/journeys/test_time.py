@@ -58,11 +58,25 @@ def test_the_past_is_asked_for_on_two_axes(home: Estate, server: Server) -> None
         found = estate.json(*owners, "--class", "Computer")["changed_assets"]
         assert [(row["name"], row["what"]) for row in found] == [("pc-1", ["owner"])]
         assert estate.json(*owners, "--class", "Printer")["changed_assets"] == []
-        assert estate.run("diff", "--estate", "soon").returncode == 3
         assert estate.run("diff", "pc-1").returncode == 2
         assert estate.run("diff", "nobody", "2026-02-01").returncode == 4
         listed = estate.json("assets", "--as-of", "2026-02-01")
         assert listed["assets"] == []
+
+
+def test_how_a_comparison_was_asked_for_is_told_wrong(home: Estate, server: Server) -> None:
+    for estate in (home, server):
+        file = home.home.parent / "one.jsonl"
+        at = "2026-03-10T00:00:00Z"
+        file.write_text(line(at, at, "ann") + "\n", encoding="utf-8")
+        estate.json("import", "observations", file, "--replay")
+        for words in (("--estate",), ("pc-1",)):
+            assert estate.run("diff", *words, "soon").returncode == 2
+            assert estate.run("diff", *words, "2026-03-02T10:00").returncode == 2
+            wrong = estate.run("diff", *words, "2026-03-06", "2026-03-02")
+            assert wrong.returncode == 2
+            assert "'2026-03-06' is later than '2026-03-02'" in wrong.stderr
+        assert estate.run("show", "pc-1", "--as-of", "2026-03-02T10:00").returncode == 3
 
 
 def owner(estate: Estate, *options: str, name: str = "pc-1") -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cmdb.store.port import UnknownAsset
 from reconcile.explain import explain
 from reconcile.explained import Explanation
 from tests.reconcile.history import Engine, Say
@@ -89,3 +90,39 @@ def test_what_is_about_another_asset_is_not_told_of(engine: Engine, said: Say) -
     engine.tell(person("exclude", 9, ROW))
     assert _told(engine).excluded == ()
     assert len(explain(engine.record, "other", None, engine.now).excluded) == 1
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_an_asset_of_which_nothing_counts_is_found_through_the_decision(
+    engine: Engine, said: Say, *, whole: bool
+) -> None:
+    engine.tell(said("agent", "a", 0, attributes={"name": "other"}))
+    engine.tell(_list(said, 1, name="P0", owner="finance", fqdn="p0.example"))
+    asset = engine.find("p0").id
+    out = {"source": "import/list"} if whole else {}
+    engine.tell(person("exclude", 9, *([] if whole else [ROW]), **out))
+    with pytest.raises(UnknownAsset):
+        engine.find("p0")
+    for name in ("p0", "p0.example", f"ci-{asset}", str(asset)):
+        found = explain(engine.record, name, None, engine.now)
+        assert (found.asset, found.name, found.state) == (f"ci-{asset}", "P0", "excluded")
+        assert found.state_why == f"all that is said of it is {WHY}"
+        assert [(each.native_key, each.how) for each in found.excluded] == [
+            ("row", f"it was ci-{asset}")
+        ]
+        assert found.links == ()
+        claims = {each.name: each.claims for each in found.attributes}
+        assert [(c.value, c.wins, c.why) for c in claims["owner"]] == [("finance", False, WHY)]
+    for name in ("p1", f"ci-{asset + 7}"):
+        with pytest.raises(UnknownAsset):
+            explain(engine.record, name, None, engine.now)
+    engine.tell(person("undo", 10, undoes=1))
+    assert explain(engine.record, "p0", None, engine.now).state == "present"
+
+
+def test_a_name_that_several_excluded_had_is_asked_back(engine: Engine, said: Say) -> None:
+    for key in ("one", "two"):
+        engine.tell(said("import", key, 0, instance="list", attributes={"name": "twin"}))
+    engine.tell(person("exclude", 9, source="import/list"))
+    with pytest.raises(UnknownAsset, match="several that are excluded: ci-1, ci-2; name an id"):
+        explain(engine.record, "twin", None, engine.now)

@@ -240,3 +240,24 @@ def by_words(record: SqliteRecord) -> dict[AssetId, set[tuple[str, str]]]:
 def _speaks_on(record: SqliteRecord, asset: AssetId) -> bool:
     links = record.ledger.linked(asset)
     return bool(links) and all(link.until is not None for link in links)
+
+
+def test_who_reads_on_forgets_what_an_erased_scope_said(
+    engine: Engine, reader: SqliteRecord
+) -> None:
+    engine.tell(
+        report(0, 0, "bash=5.1", scope="lab"),
+        report(1, 40, "bash=5.2", scope="lab"),
+        report(2, 40, "bash=5.3", key="k2", instance="k2"),
+    )
+    assert holders(reader, "bash") == {
+        "host-0": ("5.1",), "host-1": ("5.2",), "host-2": ("5.3",)
+    }  # fmt: skip
+    assert engine.pipeline.erase_scope("lab", engine.now) == 1
+    assets, _ = reader.view._holder_pages.holders(
+        [release.id for title in reader.view.titles_named("bash")
+         for release in reader.view.releases_of(title.id)]
+    )  # fmt: skip
+    left = {int(asset) for asset in assets}
+    assert left == {engine.find("host-2").id}
+    assert holders(reader, "bash") == {"host-2": ("5.3",)}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from cmdb.store.port import StoreError, StoreForeign, StoreFull, StoreUnavailable
@@ -13,6 +14,9 @@ Migration = str | Callable[[sqlite3.Connection], None]
 
 Statements, or what does the work inside the transaction that is open.
 """
+
+Told = Callable[[int, int], None]
+"""Hears of each step that an older file takes: its number, and that of the last."""
 
 _BUSY_MS = 10_000
 _CACHE_KIB = 65_536
@@ -54,7 +58,12 @@ def _translate(error: sqlite3.Error, path: Path) -> StoreError:
 
 
 def open_file(
-    path: Path, application_id: int, migrations: Sequence[Migration], *, readonly: bool
+    path: Path,
+    application_id: int,
+    migrations: Sequence[Migration],
+    *,
+    readonly: bool,
+    told: Told | None = None,
 ) -> sqlite3.Connection:
     """A connection in WAL mode, its schema brought up to date unless it only reads.
 
@@ -72,11 +81,41 @@ def open_file(
         try:
             _check(connection, path, application_id, len(migrations), readonly=readonly)
             if not readonly:
-                _prepare(connection, application_id, migrations)
+                _prepare(connection, application_id, migrations, told)
         except BaseException:
             connection.close()
             raise
         return connection
+
+
+@contextmanager
+def steady(connection: sqlite3.Connection) -> Iterator[None]:
+    """Everything read inside is of one moment, also where nobody opened a transaction."""
+    if connection.in_transaction:
+        yield
+        return
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        _leave(connection)
+
+
+def _leave(connection: sqlite3.Connection) -> None:
+    # An error may have ended the transaction already.
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+
+
+def check_file(path: Path, application_id: int, migrations: Sequence[Migration]) -> None:
+    """Whether a file is one that this version can open, or bring up to date.
+
+    Raises:
+        StoreForeign: Another program's file, or a schema newer than this version knows.
+        StoreUnavailable: It is not there, or is locked.
+    """
+    with translated(path), closing(_open_readonly(path)) as connection:
+        _check(connection, path, application_id, len(migrations), readonly=False)
 
 
 def _open_readonly(path: Path) -> sqlite3.Connection:
@@ -110,7 +149,10 @@ def _check(
 
 
 def _prepare(
-    connection: sqlite3.Connection, application_id: int, migrations: Sequence[Migration]
+    connection: sqlite3.Connection,
+    application_id: int,
+    migrations: Sequence[Migration],
+    told: Told | None,
 ) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:
@@ -121,15 +163,20 @@ def _prepare(
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
     connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
-    apply_steps(connection, application_id, migrations)
+    apply_steps(connection, application_id, migrations, told)
 
 
 def apply_steps(
-    connection: sqlite3.Connection, application_id: int, migrations: Sequence[Migration]
+    connection: sqlite3.Connection,
+    application_id: int,
+    migrations: Sequence[Migration],
+    told: Told | None = None,
 ) -> None:
     """Brings the schema up to date, each step in a transaction of its own."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     for number, step in enumerate(migrations[version:], start=version + 1):
+        if told is not None and version:
+            told(number, len(migrations))
         connection.execute("BEGIN IMMEDIATE")
         try:
             _migrate(connection, step)

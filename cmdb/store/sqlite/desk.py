@@ -9,8 +9,9 @@ from pathlib import Path
 from cmdb.model.observation import Json
 from cmdb.store.desk import AuditRow
 from cmdb.store.port import AuditEntry
+from cmdb.store.sqlite.connection import check_file
 from cmdb.store.sqlite.desk_alerts import ALERT_SCHEMA, SqliteAlerts
-from cmdb.store.sqlite.desk_file import DeskFile
+from cmdb.store.sqlite.desk_file import APPLICATION_ID, DeskFile
 from cmdb.store.sqlite.desk_people import PEOPLE_SCHEMA, SqlitePeople
 
 _DESK_SCHEMA = """
@@ -77,6 +78,16 @@ class SqliteDesk:
     def close(self) -> None:
         """Lets go of the file."""
         self.file.close()
+
+
+def check_desk(path: Path) -> None:
+    """Whether this version can open a desk.
+
+    Raises:
+        StoreForeign: the file is no desk, or that of a newer version.
+        StoreUnavailable: it cannot be read.
+    """
+    check_file(path, APPLICATION_ID, MIGRATIONS)
 
 
 def open_desk(path: Path) -> SqliteDesk:

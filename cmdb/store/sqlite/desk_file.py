@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cmdb.store.sqlite.connection import Migration, open_file, translated
 
-_APPLICATION_ID = 0x53544B44  # "STKD"
+APPLICATION_ID = 0x53544B44  # "STKD"
 
 
 class DeskFile:
@@ -29,7 +29,7 @@ class DeskFile:
         """
         self.path = path
         self._lock = threading.RLock()
-        self._connection = open_file(path, _APPLICATION_ID, migrations, readonly=False)
+        self._connection = open_file(path, APPLICATION_ID, migrations, readonly=False)
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:

@@ -69,7 +69,7 @@ class Endpoints:
         written = Written("Service", "present", scope, attributes, seen, seen, (), demo)
         asset = self._rows.numbers.next()
         self._rows.write(asset, written, 1)
-        rows.write_words(self._db, asset, written, (address,), new=True)
+        rows.write_words(self._db, asset, written, ((address,), ()), new=True)
         self._db.execute(
             "INSERT INTO endpoint (asset, scope, address, protocol, port) VALUES (?, ?, ?, ?, ?)",
             (asset, *socket),

@@ -29,7 +29,7 @@ _BACK = (
 RELEASES = "releases"
 """In a detail: numbers of releases, where readers find `names`."""
 _LISTS = ("programs_added", "programs_removed")
-_WHATS = ("changed", "created", "joined", "dissolved", "erased")
+_WHATS = ("changed", "created", "joined", "dissolved", "erased", "returned")
 """By their numbers in the table; others stand there by name. Only ever added to."""
 _LISTED, _PLAIN = 1, 2
 """Bits of the first byte: programs come first, and what is left is not packed. Before schema 10 a

@@ -27,7 +27,7 @@ SORTED_BY = (*COLUMNS, "cls", "state", "scope", "first_seen", "last_seen", "id")
 _INSTANTS = frozenset({"first_seen", "last_seen"})
 """Columns that are always there."""
 STATES = ("present", "missing", "retired")
-_ID = re.compile(r"(?:ci-)?(\d{1,15})", re.IGNORECASE)
+_ID = re.compile(r"(?:ci-)?(\d{1,15})", re.IGNORECASE | re.ASCII)
 _SHOWN_CANDIDATES = 5
 _CHUNK = 500
 _INSIDE = f"a.parent IS NOT NULL AND a.cls IN ({','.join(repr(each.name) for each in CLASSES)})"
@@ -48,12 +48,16 @@ def by_id(db: sqlite3.Connection, asset: AssetId) -> AssetRow | None:
 
 
 def by_name(db: sqlite3.Connection, text: str) -> AssetRow:
-    """The asset that an id, a name or a qualified name means."""
+    """The asset that an id, a name or a qualified name means.
+
+    The names that assets go by come first, then those that one of their records says, then parts.
+    """
     if match := _ID.fullmatch(text.strip()):
         found = by_id(db, AssetId(int(match[1])))
         if found is not None:
             return found
-    whole = _named(db, "a.parent IS NULL", text.strip()) or _named(db, _INSIDE, text.strip())
+    name = text.strip()
+    whole = _named(db, "a.parent IS NULL", name) or _said(db, name) or _named(db, _INSIDE, name)
     if len(whole) == 1:
         return by_id(db, AssetId(whole[0][0])) or rows.read(db, whole[0])
     if not whole:
@@ -67,6 +71,15 @@ def _named(db: sqlite3.Connection, where: str, name: str) -> list[Any]:
         f"{rows.SELECT} WHERE a.id IN (SELECT a.id FROM asset a WHERE {where} AND a.hidden=0 AND"
         f" a.name=?1 UNION SELECT a.id FROM asset a WHERE {where} AND a.hidden=0 AND a.fqdn=?1)"
         " ORDER BY a.id LIMIT ?2",
+        (name, _SHOWN_CANDIDATES + 1),
+    ).fetchall()
+
+
+def _said(db: sqlite3.Connection, name: str) -> list[Any]:
+    """Assets that go by another name, while one of their records says this one."""
+    return db.execute(
+        f"{rows.SELECT} WHERE a.id IN (SELECT asset FROM other_name WHERE name=?) AND a.hidden=0"
+        " ORDER BY a.id LIMIT ?",
         (name, _SHOWN_CANDIDATES + 1),
     ).fetchall()
 

@@ -50,6 +50,7 @@ class Former:
         self._link = -1
         self._ended = 0
         self._word = 0
+        self._erasures: str | None = None
         self._programs: dict[int, Ids] = {}
         """Of each asset that a stretch which has ended may speak for: what it adds."""
         self._pairs: Joined | None = None
@@ -92,11 +93,14 @@ class Former:
         return True
 
     def _refresh(self) -> None:
-        link, ended, word = self._db.execute(
+        link, ended, word, erasures = self._db.execute(
             "SELECT (SELECT max(id) FROM link),"
             " (SELECT max(ended_tx) FROM link WHERE ended_tx IS NOT NULL),"
-            " (SELECT max(id) FROM past)"
+            " (SELECT max(id) FROM past), (SELECT value FROM meta WHERE key='erasures')"
         ).fetchone()
+        if erasures != self._erasures:
+            self._forget()
+            self._erasures = erasures
         if self._link < 0:
             self._note(row[0] for row in self._db.execute(_BEGUN))
             wanted = {row[0] for row in self._db.execute(_PARTED, {"kind": _PROGRAMS})}
@@ -105,6 +109,13 @@ class Former:
         for asset in wanted:
             self._read(asset)
         self._link, self._ended, self._word = link or 0, ended or 0, word or 0
+
+    def _forget(self) -> None:
+        """A scope was erased: its links are gone without a trace."""
+        self._link = -1
+        self._programs.clear()
+        self._pairs = None
+        self._begun = np.zeros(0, np.bool_)
 
     def _read(self, asset: int) -> None:
         links = self._spoken.linked(asset)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmdb.store.port import AssetId, HoldersPage, Release, Title
+from cmdb.store.sqlite.connection import steady
 from cmdb.store.sqlite.former import Former
 from cmdb.store.sqlite.holders import Holders, Joined
 from cmdb.store.sqlite.owners import Owners
@@ -45,10 +46,11 @@ class HolderPages:
 
     def holders(self, releases: Sequence[int]) -> Pairs:
         """Assets and releases, of these releases; a pair may come twice."""
-        records, found = self._holders.pairs(releases)
-        assets = self._owners.of(records)
-        more, theirs = self._former.added(np.array(sorted(set(releases)), np.uint32))
-        silent = self._former.silent(records)
+        with steady(self._db):
+            records, found = self._holders.pairs(releases)
+            assets = self._owners.of(records)
+            more, theirs = self._former.added(np.array(sorted(set(releases)), np.uint32))
+            silent = self._former.silent(records)
         kept = assets != 0
         if len(silent):
             kept &= ~np.isin(records, silent)

@@ -322,6 +322,8 @@ class SqliteLedger:
             self._db.execute(
                 "DELETE FROM run WHERE scope IN (SELECT id FROM scope WHERE name=?)", (scope,)
             )
+            # Rows that are taken out leave no trace for those who remember what they read.
+            self._set_meta("erasures", str(int(self._meta("erasures") or 0) + 1))
         return len(found)
 
     def _erase(self, record: RecordId) -> None:

@@ -27,6 +27,7 @@ class Owners:
         self._assets = np.zeros(0, np.uint32)
         self._link = -1
         self._ended = -1
+        self._erasures: str | None = None
 
     def of(self, records: Ids) -> Ids:
         """The asset of each of these records."""
@@ -37,10 +38,15 @@ class Owners:
         return np.where(inside, self._assets[np.where(inside, records, 0)], 0).astype(np.uint32)
 
     def _refresh(self) -> None:
-        link, ended = self._db.execute(
+        link, ended, erasures = self._db.execute(
             "SELECT (SELECT max(id) FROM link),"
-            " (SELECT max(ended_tx) FROM link WHERE ended_tx IS NOT NULL)"
+            " (SELECT max(ended_tx) FROM link WHERE ended_tx IS NOT NULL),"
+            " (SELECT value FROM meta WHERE key='erasures')"
         ).fetchone()
+        if erasures != self._erasures:
+            # A scope was erased: its links are gone without a trace.
+            self._link, self._assets = -1, np.zeros(0, np.uint32)
+            self._erasures = erasures
         moved = self._moved()
         if len(moved) > _FEW or self._link < 0:
             self._take(self._db.execute(_NOW))

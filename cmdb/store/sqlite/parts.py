@@ -116,6 +116,7 @@ class Parts:
         """Takes an asset out with all its parts."""
         children = self._db.execute("SELECT id FROM asset WHERE parent=?", (asset,)).fetchall()
         self._db.execute("DELETE FROM words WHERE rowid=?", (asset,))
+        self._db.execute("DELETE FROM other_name WHERE asset=?", (asset,))
         self._remove([asset, *(row[0] for row in children)])
 
     def _remove(self, assets: list[int]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from cmdb.store.sqlite import codec
 from cmdb.store.sqlite.bodies import Bodies
 from cmdb.store.sqlite.compaction import SqliteCompaction
-from cmdb.store.sqlite.connection import open_file, translated
+from cmdb.store.sqlite.connection import Told, check_file, open_file, translated
 from cmdb.store.sqlite.history import SqliteHistory
 from cmdb.store.sqlite.ledger import SqliteLedger
 from cmdb.store.sqlite.schema import APPLICATION_ID, MIGRATIONS
@@ -89,12 +89,22 @@ class SqliteRecord:
         self._db.close()
 
 
-def open_record(path: Path, *, readonly: bool = False) -> SqliteRecord:
+def check_record(path: Path) -> None:
+    """Whether this version can open a record, or bring it up to date.
+
+    Raises:
+        StoreForeign: The file is another program's, or newer than this version.
+        StoreUnavailable: It cannot be read.
+    """
+    check_file(path, APPLICATION_ID, MIGRATIONS)
+
+
+def open_record(path: Path, *, readonly: bool = False, told: Told | None = None) -> SqliteRecord:
     """The estate's record, made when it is not there.
 
     Raises:
         StoreForeign: The file is another program's, or newer than this version.
         StoreUnavailable: It only is to be read and is not there, or is locked.
     """
-    connection = open_file(path, APPLICATION_ID, MIGRATIONS, readonly=readonly)
+    connection = open_file(path, APPLICATION_ID, MIGRATIONS, readonly=readonly, told=told)
     return SqliteRecord(connection, path)

@@ -195,18 +195,33 @@ def write_words(
     db: sqlite3.Connection,
     asset: AssetId,
     written: Written,
-    more: tuple[str, ...],
+    more: tuple[tuple[str, ...], tuple[str, ...]],
     *,
     new: bool = False,
 ) -> None:
-    """What full-text search finds: values of searched attributes, addresses and MACs."""
-    text = " ".join([f"ci-{asset}", text_of(written.cls, written.scope, written.attributes), *more])
+    """What full-text search finds: values of searched attributes, addresses, MACs, other names.
+
+    Args:
+        db: Where.
+        asset: Of which asset.
+        written: Its row.
+        more: Texts, and names that it does not go by, which find it by themselves, too.
+        new: Whether nothing was written of it before.
+    """
+    texts, names = more
+    found = text_of(written.cls, written.scope, written.attributes)
+    # Each other name has a line of its own: the text differs whenever the names do.
+    text = "\n".join([" ".join([f"ci-{asset}", found, *texts]), *names])
     if not new:
         known = db.execute("SELECT text FROM words WHERE rowid=?", (asset,)).fetchone()
         if known and known[0] == text:
             return
         db.execute("DELETE FROM words WHERE rowid=?", (asset,))
+        db.execute("DELETE FROM other_name WHERE asset=?", (asset,))
     db.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (asset, text))
+    if names:
+        pairs = [(name, asset) for name in names]
+        db.executemany("INSERT OR IGNORE INTO other_name VALUES (?, ?)", pairs)
 
 
 def contest(db: sqlite3.Connection, asset: AssetId, *, contested: bool) -> None:

@@ -216,6 +216,16 @@ ALTER TABLE change_10 RENAME TO change;
 """Step 10: the feed of an asset as a chain that `told` begins, without an index; its times are
 those of its transactions."""
 
+_OTHER_NAMES = """
+CREATE TABLE other_name (name TEXT COLLATE NOCASE NOT NULL, asset INTEGER NOT NULL,
+  PRIMARY KEY (name, asset)) WITHOUT ROWID;
+CREATE INDEX other_name_asset ON other_name (asset);
+UPDATE asset SET stale_at=0 WHERE id IN
+  (SELECT asset FROM link WHERE ended_tx IS NULL GROUP BY asset HAVING count(DISTINCT record) > 1);
+"""
+"""Step 11: names that a record of an asset says and that lost. Assets with several records are due
+to be projected anew, in the background, which fills it."""
+
 
 MIGRATIONS: tuple[Migration, ...] = (
     _LEDGER + _VIEW,
@@ -228,6 +238,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _SILENCES,
     _step_9,
     _TOLD,
+    _OTHER_NAMES,
 )
 
 COLUMNS = (

@@ -30,7 +30,7 @@ from cmdb.store.port import (
 from cmdb.store.sqlite import codec, feed, finding, rows
 from cmdb.store.sqlite.bodies import Bodies
 from cmdb.store.sqlite.bonds import Bonds
-from cmdb.store.sqlite.connection import translated
+from cmdb.store.sqlite.connection import steady, translated
 from cmdb.store.sqlite.endpoints import Endpoints
 from cmdb.store.sqlite.holder_pages import HolderPages
 from cmdb.store.sqlite.holders import Holders
@@ -84,8 +84,9 @@ class SqliteView:
             written = _written(projection)
             self._rows.write(asset, written, before[0] + 1 if before else 1)
             rows.write_words(
-                self._db, asset, written, (*_texts(projection), *projection.macs), new=not before
-            )
+                self._db, asset, written, (_texts(projection), projection.other_names),
+                new=not before,
+            )  # fmt: skip
             rows.contest(self._db, asset, contested=projection.contested)
             parts, moved = self._parts.put(asset, projection, new=not before)
             where = self._places.replace(asset, projection.addresses)
@@ -232,12 +233,12 @@ class SqliteView:
 
     def installed(self, asset: AssetId) -> tuple[Installed, ...]:
         """See the port."""
-        with translated(self._path):
+        with translated(self._path), steady(self._db):
             return describe(self._db, self._spoken.on(asset).tolist())
 
     def installed_count(self, asset: AssetId) -> int:
         """See the port."""
-        with translated(self._path):
+        with translated(self._path), steady(self._db):
             return len(self._spoken.on(asset))
 
     def titles(self) -> Iterator[Title]:
@@ -375,4 +376,5 @@ def _written(projection: Projection) -> Written:
 
 
 def _texts(projection: Projection) -> tuple[str, ...]:
-    return tuple(sorted({address for _, address, _, _ in projection.addresses}))
+    addresses = {address for _, address, _, _ in projection.addresses}
+    return (*sorted(addresses), *projection.macs)

@@ -28,6 +28,7 @@ from collector.retention import (
     write,
 )
 from reconcile.past_record import opened
+from reconcile.standing import standing_then
 from tests.cmdb.history.conftest import past_of, state_of
 from tests.cmdb.history.test_exactness import reports
 from tests.reconcile.history import START, Engine, observation
@@ -193,3 +194,46 @@ def test_a_policy_is_bounded_and_kept(engine: Engine) -> None:
         checked(Policy(3))
     with pytest.raises(ValueError, match="no step"):
         carry_out(engine.record, Step("shrink", before="2026-01-01T00:00:00Z"), START)
+
+
+def gone(engine: Engine, end: int) -> None:
+    """A machine that a cloud's list told of once; runs go on without it until it is back."""
+    values = {"name": "vm", "system_serial": "PF3A7K2M"}
+    engine.tell(observation("cloud", "vm-1", 0, **COMPUTER, attributes=values))
+    for day in range(1, end + 1):
+        at = (START + timedelta(days=day)).isoformat()
+        what = {"type": "run", "at": at, "source": {"kind": "cloud", "instance": "one"}}
+        place = {"scope": "site", "run": f"run-{day}", "covers": {"all": True}}
+        seen = [] if day < end else [observation("cloud", "vm-1", day * DAY, attributes=values)]
+        other = observation("cloud", "vm-2", day * DAY, **COMPUTER, attributes={"name": "other"})
+        engine.tell(
+            {**what, **place, "event": "start"},
+            *seen,
+            other,
+            {**what, **place, "event": "end", "state": "complete"},
+        )
+        engine.pipeline.refresh(engine.now)
+
+
+def then(engine: Engine, days: int) -> tuple[str, str]:
+    """The state of the machine on a day, and why it was so."""
+    at = START + timedelta(days=days, hours=12)
+    with opened(engine.record, at, None, engine.now) as past:
+        row = past.view.find("vm")
+        told = standing_then(past, row.id)
+        return row.state, told.why if told else ""
+
+
+def test_what_had_retired_stays_so_when_the_runs_of_then_are_gone(engine: Engine) -> None:
+    gone(engine, 150)
+    assert engine.find("vm").state == "present"
+    assert then(engine, 120)[0] == "retired"
+    assert "run-1 did not see it" in then(engine, 120)[1]
+    policy = Policy(runs_days=7, words_days=None, feed_days=None)
+    assert compact(engine, policy) > 100
+    state, why = then(engine, 120)
+    assert state == "retired"
+    assert "the past is compacted: the runs that told of it are gone" in why
+    assert then(engine, 50)[0] == "missing"
+    assert then(engine, 149)[0] == "retired"
+    assert then(engine, 0) == ("present", "")

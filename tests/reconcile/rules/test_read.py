@@ -63,6 +63,22 @@ BAD: tuple[tuple[str, str, int, str], ...] = (
      "classes:\n  Printer:\n    identity:\n      order: []\n", 4, "at Device"),
     ("placeholders of no key",
      IDENTITY + "      placeholders:\n        owner: [x]\n", 5, "unknown"),
+    ("a placeholder that is no MAC",
+     IDENTITY + "      placeholders:\n        mac:\n          - 000000000000\n          - zz\n", 7,
+     "'zz' is never a mac: it is no 12 hexadecimal digits"),
+    ("half a MAC", IDENTITY + "      placeholders: {mac: ['00:00:5e']}\n", 4, "is never a mac"),
+    ("a placeholder that is no UUID",
+     IDENTITY + "      placeholders:\n        bios_uuid: [none-such]\n", 5, "it is no UUID"),
+    ("a serial number that was rounded",
+     IDENTITY + "      placeholders: {board_serial: [7.1E+11]}\n", 4, "a spreadsheet rounded it"),
+    ("a machine's id that is a book",
+     IDENTITY + f"      placeholders: {{machine_id: [{'x1' * 101}]}}\n", 4, "longer than 200"),
+    ("a name with its domain",
+     IDENTITY + "      placeholders: {name: [pc.example.com]}\n", 4, "their domain: write pc"),
+    ("a name that is an address",
+     IDENTITY + "      placeholders: {name: [10.0.0.5]}\n", 4, "it is an address"),
+    ("an address",
+     IDENTITY + "      placeholders: {address: [zz]}\n", 4, "unknown key 'address'"),
     ("identity by native key",
      "classes:\n  Group:\n    identity:\n      off: []\n", 4, "native key"),
     ("a name twice", "silence:\n  agent: 3 days\n  agent: 4 days\n", 3, "in line 2 already"),
@@ -213,3 +229,15 @@ def test_the_example_of_the_page_is_good() -> None:
 def test_of_very_many_mistakes_some_are_told() -> None:
     text = "classes:\n" + "".join(f"  Wrong{n}: x\n" for n in range(5_000))
     assert len(load(text).problems) == 100
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("mac", "'000000000000'"), ("mac", "0000.0000.0000"), ("mac", "FF-FF-FF-FF-FF-FF"),
+        ("bios_uuid", "00000000-0000-0000-0000-000000000000"), ("system_serial", "Not Specified"),
+        ("asset_tag", "rented"), ("name", "localhost"),
+    ],
+)  # fmt: skip
+def test_what_is_a_placeholder_anyway_may_stand_in_a_list(key: str, value: str) -> None:
+    assert load(IDENTITY + f"      placeholders: {{{key}: [{value}]}}\n").problems == ()
