@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from reconcile.asking import Asked
 
 _PR_SET_NAME = 15  # prctl(2)
+_YIELDING = frozenset({"intake", "reconcile"})
+"""Roles whose work can wait a moment while a person is answered."""
+_NICENESS = 10
+_GROUP_NICENESS = Path("/proc/self/autogroup")
+"""Where Linux weighs sessions and not processes, and each role has a session of its own."""
 _log = logging.getLogger(__name__)
 
 
@@ -37,6 +42,8 @@ def main() -> int:
     settings["names"] = tuple(settings["names"])
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     _take_name()
+    if role in _YIELDING:
+        _yield_to_others()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -49,6 +56,14 @@ def main() -> int:
         _say(FAILED, str(error) or type(error).__name__)
         return 1
     return 0
+
+
+def _yield_to_others() -> None:
+    """Lets whoever answers people go first where the processor is short."""
+    os.nice(_NICENESS)
+    # Not every system weighs sessions.
+    with contextlib.suppress(OSError):
+        _GROUP_NICENESS.write_text(str(_NICENESS), encoding="ascii")
 
 
 def _intake(home: Home, options: Options, stop: threading.Event) -> None:

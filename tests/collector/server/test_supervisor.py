@@ -99,6 +99,21 @@ def test_each_child_is_started_again_on_its_own_ports(home: Home) -> None:
     assert child("intake", home) is None
 
 
+def test_work_in_the_background_yields_to_answers(home: Home) -> None:
+    mine = os.nice(0)
+    group = Path("/proc/self/autogroup")
+    with serving(home):
+        nicenesses = {}
+        for role in ROLES:
+            process = child(role, home)
+            assert process is not None
+            nicenesses[role] = process.nice() - mine
+            if group.exists() and role != "api":
+                weighed = Path(f"/proc/{process.pid}/autogroup").read_text(encoding="ascii")
+                assert weighed.split()[-1] == "10"
+    assert nicenesses == {"intake": min(10, 19 - mine), "reconcile": min(10, 19 - mine), "api": 0}
+
+
 def test_a_child_that_loses_its_parent_ends(home: Home, tmp_path: Path) -> None:
     import subprocess
     import sys
