@@ -165,7 +165,7 @@ def _of_other_kinds(one: Cluster, two: Cluster, name: str) -> Objection | None:
         why = with_number_of_host(one, two)
         if not why and rows_of_two(one, two):
             return Objection("two rows of one list, which share nothing else", doubtful=True)
-    elif not why and name == "machine_id":
+    elif not why and (name == "machine_id" or (name == "bios_uuid" and disjoint(one, two, "name"))):
         why = turned_virtual(one, two)
     return Objection(why) if why else None
 

@@ -113,12 +113,14 @@ def _at_one_time(left: Grain, right: Grain) -> bool:
 
 def speaks_for(grains: Sequence[Grain], one: Cluster, two: Cluster) -> bool:
     """Whether a record has adapters of theirs and no others, under a name of neither."""
-    macs = {mac for grain in grains for mac in grain.of("mac")}
-    if not macs or not macs <= one.of("mac") | two.of("mac"):
+    if grains[0].key.source.kind != "agent":
+        return False
+    macs = one.of("mac") | two.of("mac")
+    if not all(grain.of("mac") <= macs for grain in grains):
         return False
     names = {name for grain in grains for name in grain.of("name")}
-    agent = grains[0].key.source.kind == "agent"
-    return agent and bool(names) and not names & (one.of("name") | two.of("name"))
+    apart = bool(names) and not names & (one.of("name") | two.of("name"))
+    return apart and any(grain.of("mac") for grain in grains)
 
 
 def one_observer(left: Grain, right: Grain, *, named: bool) -> bool:

@@ -207,6 +207,21 @@ def guest_and_the_row_of_its_host() -> Lines:
     ]  # fmt: skip
 
 
+def guest_with_the_uuid_of_its_host() -> Lines:
+    """Of the host an agent tells, of the guest its manager."""
+    guest = {"name": "g1", "bios_uuid": UUID, "cls": "VirtualMachine"}
+    return daily("host", range(4), "k", wired(1), name="kvm1", bios_uuid=UUID) + [
+        said("g", day, "cloud", "vm-1", "52:54:00:31:00:0a", **guest) for day in range(4)
+    ]
+
+
+def guest_with_another_name_for_its_manager() -> Lines:
+    mac = "52:54:00:31:00:0a"
+    shown = {"name": "Finance", "bios_uuid": UUID, "cls": "VirtualMachine"}
+    own = daily("g", range(4), "k", mac, name="fin01", bios_uuid=UUID)
+    return own + [said("g", day, "cloud", "vm-1", mac, **shown) for day in range(4)]
+
+
 def guest_under_three_names() -> Lines:
     """A serial number that the hypervisor made is the guest's own."""
     lines = daily("g", range(3), "k", "00:50:56:31:00:0a", name="fin01", system_serial=GUEST)
@@ -249,7 +264,8 @@ CASES: tuple[Callable[[], Lines], ...] = (
     renamed_one_day_rewired_another, dongle_passed_around, card_moved, disks_exchanged,
     serials_swapped_in_a_list, number_copied_down_a_list, row_put_right, row_with_an_old_name,
     two_rows_of_which_one_is_old, blades_with_one_number, guests_with_the_number_of_a_host_unseen,
-    guest_and_the_row_of_its_host, guest_under_three_names, host_with_a_virtual_switch,
+    guest_and_the_row_of_its_host, guest_with_the_uuid_of_its_host,
+    guest_with_another_name_for_its_manager, guest_under_three_names, host_with_a_virtual_switch,
     turned_virtual_with_its_adapter, moved_to_another_release_of_a_hypervisor,
     row_that_names_a_virtual_model,
 )  # fmt: skip
