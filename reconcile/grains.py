@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from cmdb.model.observation import RecordKey
 from reconcile.cluster import Grain
@@ -10,6 +10,7 @@ from reconcile.disown import disown
 from reconcile.evidence import MODEL, Evidence
 from reconcile.keys import SCAN
 from reconcile.stretches import Subject
+from reconcile.timeline import Timeline
 from reconcile.virtual import is_of_hypervisor
 
 NATIVE = "native key"
@@ -33,20 +34,27 @@ def _grains(subject: Subject) -> Iterable[Grain]:
     strong = any(node.strong for node in timeline.nodes)
     # A model is no key; but that it turned virtual says that a machine did.
     mixed = len({is_of_hypervisor(m) for node in timeline.nodes for m in node.of(MODEL)}) > 1
-    for node, evidence in enumerate(timeline.nodes):
-        if node in spans:
-            yield Grain(
-                record=subject.record,
-                key=subject.key,
-                node=node,
-                values=_values(subject, evidence),
-                cls=evidence.cls,
-                parent=_parent(subject.key, evidence),
-                counts=_counts(subject, evidence, strong=strong)
-                or (mixed and MODEL in evidence.values),
-                spans=tuple(spans[node]),
-                places=frozenset(places[node]),
-            )
+    for node in _in_order(timeline, spans):
+        evidence = timeline.nodes[node]
+        yield Grain(
+            record=subject.record,
+            key=subject.key,
+            node=node,
+            values=_values(subject, evidence),
+            cls=evidence.cls,
+            parent=_parent(subject.key, evidence),
+            counts=_counts(subject, evidence, strong=strong)
+            or (mixed and MODEL in evidence.values),
+            spans=tuple(spans[node]),
+            places=frozenset(places[node]),
+        )
+
+
+def _in_order(timeline: Timeline, spans: Mapping[int, Sequence[tuple[int, int]]]) -> Iterable[int]:
+    """Nodes by time and content: their numbers are in order of arrival, which must not matter."""
+    if len(spans) == 1:
+        return spans
+    return sorted(spans, key=lambda node: (spans[node], repr(timeline.nodes[node].pack())))
 
 
 def _values(subject: Subject, evidence: Evidence) -> dict[str, frozenset[str]]:

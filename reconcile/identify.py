@@ -130,7 +130,7 @@ class _Work:
     def _at(grains: Sequence[Grain], at: int) -> Grain:
         """What the record said when the decision was made."""
         before = [grain for grain in grains if grain.first <= at]
-        return max(before, key=lambda grain: (grain.last_by(at), grain.node), default=grains[0])
+        return max(before, key=lambda grain: grain.last_by(at), default=grains[0])
 
     def _bind(self, one: Grain, two: Grain, why: str) -> None:
         self._merge(one, two, "person", why)
@@ -305,9 +305,8 @@ class _Work:
 
 def _in_turn(grains: Sequence[Grain]) -> Iterable[tuple[Grain, Grain]]:
     """What one record told, each with what it told next."""
-    visits = sorted((span, grain.node) for grain in grains for span in grain.spans)
-    by_node = {grain.node: grain for grain in grains}
-    return ((by_node[before], by_node[after]) for (_, before), (_, after) in pairwise(visits))
+    visits = sorted((span, place) for place, grain in enumerate(grains) for span in grain.spans)
+    return ((grains[before], grains[after]) for (_, before), (_, after) in pairwise(visits))
 
 
 def _only_parted(
