@@ -17,11 +17,13 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import combinations, pairwise
 
 from cmdb.store.port import RecordId
-from reconcile.cluster import Cluster, Grain, Reason, grains_of
+from reconcile.cluster import Cluster, Grain, Reason
 from reconcile.evidence import KEYS, LENT, MODEL, SINGLE, SOLE
+from reconcile.grains import grains_of
 from reconcile.objections import Objection, Objections, Rulings
 from reconcile.rules.model import CROWDED
 from reconcile.stretches import Clusters, Identified, Subject, cut
+from reconcile.unlike import speaks_for
 
 Ignored = Collection[tuple[str, str]]
 """Keys and values on the stop-list."""
@@ -99,6 +101,7 @@ class _Work:
         self._join_by("observer")
         self._join_parts_of_reports()
         self._join_own_adapters()
+        self._join_own_name()
         self._join_by("mac")
         self._join_by_continuity()
         for name in SOLE:
@@ -127,7 +130,7 @@ class _Work:
     def _at(grains: Sequence[Grain], at: int) -> Grain:
         """What the record said when the decision was made."""
         before = [grain for grain in grains if grain.first <= at]
-        return max(before, key=lambda grain: (grain.last_by(at), grain.node), default=grains[0])
+        return max(before, key=lambda grain: grain.last_by(at), default=grains[0])
 
     def _bind(self, one: Grain, two: Grain, why: str) -> None:
         self._merge(one, two, "person", why)
@@ -225,10 +228,7 @@ class _Work:
         Before adapters tie records together: a report of what changed may tell of a dongle alone.
         """
         for grains in self._by_record():
-            visits = sorted((span, grain.node) for grain in grains for span in grain.spans)
-            by_node = {grain.node: grain for grain in grains}
-            for (_, before), (_, after) in pairwise(visits):
-                one, two = by_node[before], by_node[after]
+            for one, two in _in_turn(grains):
                 if not any(one.of(key) for key in SINGLE) or not two.values.keys() <= _ADAPTERS:
                     continue
                 # Where the record told of these adapters at another time, too, that says whose.
@@ -252,6 +252,23 @@ class _Work:
                     shared = min(one.of("mac") & two.of("mac"))
                     self._join(one, two, "mac", shared)
 
+    def _join_own_name(self) -> None:
+        """What an agent tells under one name, whatever adapters it sees.
+
+        Before adapters tie records together, as above: a card may go from machine to machine. Not
+        where it is the native key that went, and the machine speaks under another.
+        """
+        records = self._by_record()
+        for grains in records:
+            if len(grains) < _PAIR or grains[0].key.source.kind != "agent":
+                continue
+            for one, two in _in_turn(grains):
+                first, second = self._of(one), self._of(two)
+                if first is second or not one.of("name") & two.of("name"):
+                    continue
+                if not any(speaks_for(other, first, second) for other in records):
+                    self._continue(one, two)
+
     def _by_record(self) -> list[list[Grain]]:
         records: dict[int, list[Grain]] = {}
         for grain in self._grains:
@@ -261,10 +278,7 @@ class _Work:
     def _join_by_continuity(self) -> None:
         """The native key goes on: the same thing, unless its hardware is another."""
         for grains in self._by_record():
-            visits = sorted((span, grain.node) for grain in grains for span in grain.spans)
-            by_node = {grain.node: grain for grain in grains}
-            for (_, before), (_, after) in pairwise(visits):
-                one, two = by_node[before], by_node[after]
+            for one, two in _in_turn(grains):
                 if self._of(one) is not self._of(two):
                     self._continue(one, two)
 
@@ -287,6 +301,12 @@ class _Work:
                         continue
                     if any(check(first, second) for check in others):
                         self._join(one, two, name, value)
+
+
+def _in_turn(grains: Sequence[Grain]) -> Iterable[tuple[Grain, Grain]]:
+    """What one record told, each with what it told next."""
+    visits = sorted((span, place) for place, grain in enumerate(grains) for span in grain.spans)
+    return ((grains[before], grains[after]) for (_, before), (_, after) in pairwise(visits))
 
 
 def _only_parted(

@@ -4,27 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 from cmdb.model.observation import RecordKey
 from cmdb.store.port import RecordId
 from reconcile.account import normal_address
-from reconcile.cluster import Cluster, Grain
-from reconcile.evidence import KEYS, MODEL, SINGLE, SOLE
-from reconcile.normalise.placeholders import HYPERVISOR_MACS
+from reconcile.cluster import LISTS, SERIALS, Cluster, Grain
+from reconcile.evidence import KEYS, SINGLE
+from reconcile.unlike import (
+    by_turns,
+    disjoint,
+    in_all_but,
+    interleave,
+    may_be_copies,
+    nothing_alike,
+    one_observer,
+    other_adapters,
+    rows_of_two,
+)
+from reconcile.virtual import (
+    are_guests,
+    modelled_virtual,
+    turned_virtual,
+    with_number_of_host,
+)
 
 _LIVE_KINDS = frozenset({"agent", "cloud", "snmp"})
 """Kinds of source that look at things; a list may have one machine in two rows."""
-_ONE_EYED = frozenset({"agent", "cloud"})
-"""Kinds whose sources would not tell of one thing under several accounts."""
-_LISTS = frozenset({"import", "manual"})
 _LABELS = frozenset({"asset_tag"})
 """Keys that people put on things: what people typed elsewhere does not speak against them."""
 _NAMES = frozenset({"name", "local_mac"})
 """Labels that many things of one kind have by turns at one address."""
-_ENOUGH_DIFFERS = 3
-_TURNS = 3
-"""So often two hardwares alternate under one native key before both are taken for live."""
+_TURNS = "two machines with other adapters speak by turns"
+_AT_ONCE = "both were live at once, with other adapters"
+_ALONE = frozenset({"bios_uuid", "machine_id"})
+"""Makers give a UUID to several machines, images bring a machine id: neither is proof alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +97,8 @@ class Objections:
             certain = _differ(one, two, name, observed=True)
         if certain is None and name in _NAMES:
             certain = _one_name_of_two(one, two)
-        return certain or self._live_at_once(one, two)
+        certain = certain or _of_other_kinds(one, two, name)
+        return certain or self._live_at_once(one, two) or _unlike(one, two, name)
 
     def replaced(self, one: Cluster, two: Cluster, key: RecordKey) -> str:
         """Why a native key went over to another thing, or nothing.
@@ -95,6 +109,8 @@ class Objections:
         certain = self._ruled(one, two) or _part(one, two)
         if certain:
             return certain.why
+        if virtual := modelled_virtual(one, two):
+            return virtual
         differing = ""
         for name in (*SINGLE, "mac"):
             left, right = _with_kin(one, name), _with_kin(two, name)
@@ -104,9 +120,10 @@ class Objections:
                 return ""
             if name != "mac":
                 differing = differing or f"{name} differs: {min(left)} and {min(right)}"
-        if not differing and normal_address(key.native_key) and _disjoint(one, two, "mac"):
+        if not differing and normal_address(key.native_key) and disjoint(one, two, "mac"):
             return "another adapter answers at the address"
-        return differing or _became_virtual(one, two) or _nothing_alike(one, two)
+        differing = differing or turned_virtual(one, two) or nothing_alike(one, two)
+        return differing or _copied(one, two, key)
 
     def _live_at_once(self, one: Cluster, two: Cluster) -> Objection | None:
         """Two live reports of one identity are clones.
@@ -115,17 +132,18 @@ class Objections:
         adapter alone that is in use. But an image that was copied brings its name, and a virtual
         machine its numbers, too: their adapters are others altogether.
         """
-        if not _other_adapters(one, two):
+        if not other_adapters(one, two):
             return None
         alike = bool(one.of("name") & two.of("name"))
-        if alike and not _may_be_copies(one, two):
+        if alike and not may_be_copies(one, two):
             return None
         named = bool(one.of("name") and two.of("name")) and not alike
         if one.of("bios_uuid") & two.of("bios_uuid") and not (named or alike):
             return None
         pairs = list(_rival_accounts(one, two, named=named))
-        if any(_interleave(left, right) for left, right in pairs):
-            return Objection("both were live at once, with other adapters", doubtful=True)
+        if any(interleave(left, right) for left, right in pairs):
+            # A manager gives guests of one host the same numbers; names tell them apart.
+            return Objection(_AT_ONCE, doubtful=not (named and _surely_two(one, two)))
         self.watched.update(grain.record for pair in pairs for grain in pair)
         return None
 
@@ -140,6 +158,68 @@ class Objections:
         return None
 
 
+def _of_other_kinds(one: Cluster, two: Cluster, name: str) -> Objection | None:
+    """Whether one is virtual and the other is not."""
+    why = modelled_virtual(one, two)
+    if not why and name in SERIALS:
+        why = with_number_of_host(one, two)
+        if not why and rows_of_two(one, two):
+            return Objection("two rows of one list, which share nothing else", doubtful=True)
+    elif not why and (name == "machine_id" or (name == "bios_uuid" and disjoint(one, two, "name"))):
+        why = turned_virtual(one, two)
+    return Objection(why) if why else None
+
+
+def _unlike(one: Cluster, two: Cluster, name: str) -> Objection | None:
+    """Whether one value is alike and all else differs that those who look tell of both."""
+    if name not in _ALONE:
+        return None
+    shared = [grain.key for grain in one.grains if grain.record in two.records()]
+    if any(by_turns(one, two, key) for key in shared):
+        return Objection(_TURNS)
+    uuid = name == "bios_uuid"
+    if (uuid and shared) or not in_all_but(one, two, name):
+        return None
+    if any(True for _ in _rival_accounts(one, two, named=True)):
+        why = f"nothing but the {name} is alike: names and adapters differ"
+        return Objection(why, doubtful=uuid)
+    return None
+
+
+def _copied(one: Cluster, two: Cluster, key: RecordKey) -> str:
+    """Why a native key without any number beside it is on two machines.
+
+    It lies in a file, and goes with a disk, an image or a backup.
+    """
+    if key.source.kind != "agent":
+        return ""
+    if in_all_but(one, two, "machine_id"):
+        return "another name and other adapters, and no number that is the same"
+    if by_turns(one, two, key):
+        return _TURNS
+    if disjoint(one, two, "mac") and any(
+        _parted(*pair) for pair in _rival_accounts(one, two, named=False)
+    ):
+        return "one of them has another native key, too, with another name"
+    return ""
+
+
+def _surely_two(one: Cluster, two: Cluster) -> bool:
+    """Whether more than name and adapters tells apart two that share a number.
+
+    Blades have boards of their own; a manager gives guests of one host the same serial number.
+    """
+    if disjoint(one, two, "board_serial"):
+        return True
+    return are_guests(one, two) and not one.of("bios_uuid") & two.of("bios_uuid")
+
+
+def _parted(left: Grain, right: Grain) -> bool:
+    """Whether two accounts have other names and other adapters."""
+    pairs = [(left.of(name), right.of(name)) for name in ("name", "mac")]
+    return all(one and two and not one & two for one, two in pairs)
+
+
 def _contained(one: Cluster, two: Cluster) -> Objection | None:
     kinds = [{g.is_container for g in cluster.grains} - {None} for cluster in (one, two)]
     if all(kinds) and not kinds[0] & kinds[1]:
@@ -147,52 +227,16 @@ def _contained(one: Cluster, two: Cluster) -> Objection | None:
     return None
 
 
-def _may_be_copies(one: Cluster, two: Cluster) -> bool:
-    macs = one.of("mac") | two.of("mac")
-    if not _disjoint(one, two, "mac" if macs else "local_mac"):
-        return False
-    numbered = any(one.of(key) & two.of(key) for key in ("system_serial", "bios_uuid"))
-    virtual = bool(macs) and all(mac.startswith(HYPERVISOR_MACS) for mac in macs)
-    return virtual or not numbered
-
-
-def _disjoint(one: Cluster, two: Cluster, name: str) -> bool:
-    """Whether both have values of a key, and none in common."""
-    left, right = one.of(name), two.of(name)
-    return bool(left and right) and not left & right
-
-
-def _became_virtual(one: Cluster, two: Cluster) -> str:
-    """A machine and the virtual machine that it was turned into are two."""
-    virtual = [
-        {mac.startswith(HYPERVISOR_MACS) for mac in cluster.of("mac")} for cluster in (one, two)
-    ]
-    if sorted(map(sorted, virtual)) == [[False], [True]]:
-        return "one has adapters of a hypervisor alone, the other none"
-    return ""
-
-
-def _nothing_alike(one: Cluster, two: Cluster) -> str:
-    """Why what has no number of its own is another: model, name and adapters all differ."""
-    differing = [key for key in (MODEL, "name", "mac", "asset_tag") if _disjoint(one, two, key)]
-    shared = any(one.of(key) & two.of(key) for key in (MODEL, "name", "mac", *SOLE))
-    if shared or MODEL not in differing or len(differing) < _ENOUGH_DIFFERS:
-        return ""
-    return (
-        "nothing is alike: " + ", ".join(each.replace("_", " ") for each in differing) + " differ"
-    )
-
-
 def _one_name_of_two(one: Cluster, two: Cluster) -> Objection | None:
     """Whether one source, or two that look at things alike, tell of both with other adapters."""
-    if not _disjoint(one, two, "mac"):
+    if not disjoint(one, two, "mac"):
         return None
-    if virtual := _became_virtual(one, two):
+    if virtual := turned_virtual(one, two):
         return Objection(virtual)
     left, right = ([g for g in cluster.grains if g.of("mac")] for cluster in (one, two))
     for a in left:
         at_address = normal_address(a.key.native_key) is not None
-        if any(_one_observer(a, b, named=at_address) for b in right):
+        if any(one_observer(a, b, named=at_address) for b in right):
             return Objection("they have one name and other adapters")
     return None
 
@@ -229,7 +273,7 @@ def _differ(one: Cluster, two: Cluster, name: str, *, observed: bool = False) ->
 def _own(cluster: Cluster, key: str, *, observed: bool) -> set[str]:
     if not observed:
         return cluster.of(key)
-    looking = (grain for grain in cluster.grains if grain.key.source.kind not in _LISTS)
+    looking = (grain for grain in cluster.grains if grain.key.source.kind not in LISTS)
     return {value for grain in looking for value in grain.of(key)}
 
 
@@ -237,40 +281,13 @@ def _with_kin(cluster: Cluster, name: str) -> set[str]:
     return cluster.of(name).union(*(cluster.of(other) for other in KEYS[name].kin))
 
 
-def _other_adapters(one: Cluster, two: Cluster) -> bool:
-    left = one.of("mac") | one.of("local_mac")
-    right = two.of("mac") | two.of("local_mac")
-    return bool(left and right) and 2 * len(left & right) <= min(len(left), len(right))
-
-
 def _rival_accounts(one: Cluster, two: Cluster, *, named: bool) -> Iterator[tuple[Grain, Grain]]:
     """Accounts of both that one source gives, and so gives of two things if at once."""
     for left in one.grains:
         if left.key.source.kind in _LIVE_KINDS:
             for right in two.grains:
-                if _one_observer(left, right, named=named):
+                if one_observer(left, right, named=named):
                     yield left, right
-
-
-def _one_observer(left: Grain, right: Grain, *, named: bool) -> bool:
-    """Whether two accounts of one thing should agree.
-
-    All managers of virtual machines do, and all agents: each is a source of its own and looks at
-    the machine that it runs on.
-    """
-    if left.record == right.record:
-        return named
-    kind = left.key.source.kind
-    alike = kind in _ONE_EYED and kind == right.key.source.kind
-    return alike or left.key.source == right.key.source
-
-
-def _interleave(left: Grain, right: Grain) -> bool:
-    if left.record != right.record:
-        return left.first < right.spans[-1][1] and right.first < left.spans[-1][1]
-    marks = sorted([(span, 0) for span in left.spans] + [(span, 1) for span in right.spans])
-    sides = [side for _, side in marks]
-    return sum(a != b for a, b in pairwise(sides)) >= _TURNS
 
 
 def latest(rulings: Iterable[tuple[str, Ruling]]) -> Rulings:

@@ -1,0 +1,79 @@
+"""Values that a record gives and that are another's: taken from it before anything is weighed.
+
+Pure, and a matter of content alone: which records there are, never which came first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from cmdb.model.observation import RecordKey
+from reconcile.cluster import SERIALS, Grain
+from reconcile.evidence import LENT
+from reconcile.foreign import disown_numbers
+from reconcile.virtual import is_guest
+
+
+def disown(grains: Sequence[Grain]) -> None:
+    """Takes serial numbers from those who only repeat them, and MACs of docks from everyone.
+
+    A blade prints its enclosure's number, a switch stack that of the member which leads it.
+    """
+    lent = {value for grain in grains for value in grain.of(LENT)}
+    housing = {v for g in grains if g.houses for name in SERIALS for v in g.of(name)}
+    parts = _serials_of_parts(grains)
+    for grain in grains:
+        own = dict(grain.values)
+        _drop(own, "mac", lent)
+        borrowed = parts.get(grain.key, set()) | _repeated(grain, grains, parts)
+        if grain.houses is False:
+            borrowed |= housing
+        elif grain.houses:
+            borrowed = set()
+        for name in SERIALS:
+            _drop(own, name, borrowed)
+        grain.values = own
+    disown_numbers(grains)
+
+
+def _serials_of_parts(grains: Sequence[Grain]) -> Mapping[RecordKey, set[str]]:
+    found: dict[RecordKey, set[str]] = {}
+    for grain in grains:
+        # A guest may have its host's number; no host has one of a guest's.
+        if grain.parent is not None and not grain.houses and not is_guest(grain):
+            values = {value for name in SERIALS for value in grain.of(name)}
+            found.setdefault(grain.parent, set()).update(values)
+    return found
+
+
+def _repeated(
+    grain: Grain, grains: Sequence[Grain], parts: Mapping[RecordKey, set[str]]
+) -> set[str]:
+    """Serial numbers of the parts of a whole that somebody else tells of, too, without parts.
+
+    It is the whole by name or adapter; a part that is told of by itself has those of the part.
+    """
+    found: set[str] = set()
+    for whole, serials in parts.items():
+        if grain.key == whole or grain.parent is not None or not _carries(grain, serials):
+            continue
+        labels = {v for g in grains if g.key == whole for v in _labels(g)}
+        theirs = {v for g in grains if g.parent == whole for v in _labels(g)}
+        if _labels(grain) & labels - theirs:
+            found |= serials
+    return found
+
+
+def _carries(grain: Grain, serials: set[str]) -> bool:
+    return any(grain.of(name) & serials for name in SERIALS)
+
+
+def _labels(grain: Grain) -> frozenset[str]:
+    return grain.of("mac") | grain.of("name")
+
+
+def _drop(values: dict[str, frozenset[str]], name: str, gone: set[str]) -> None:
+    if name in values and values[name] & gone:
+        values[name] -= gone
+        if not values[name]:
+            del values[name]
