@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -90,3 +91,28 @@ def test_any_order_and_any_grouping_lead_to_one_state(data: st.DataObject) -> No
             record.close()
     assert states[0] == states[1]
     assert states[0]["assets"]
+
+
+def test_a_relation_to_itself_stays_when_its_sockets_change(tmp_path: Path) -> None:
+    said = [
+        observation("agent", "k1", 0, full=False),
+        observation(
+            "agent", "k1", 0, full=False,
+            services=[{"protocol": "tcp", "port": 22, "process": "nginx"}],
+            relations=[{"type": "related_to", "target": {"native_key": "k1"}}],
+        ),
+        observation(
+            "agent", "k1", 0, full=False,
+            connections=[
+                {"protocol": "tcp", "outbound": True, "server_address": "10.0.0.6",
+                 "server_port": 443, "process": "nginx"}
+            ],
+        ),
+    ]  # fmt: skip
+    own = ("agent/one/site/k1[0]", "related_to", "agent/one/site/k1[0]")
+    for place, order in enumerate(permutations(said)):
+        for group in (1, 3):
+            engine = Engine(open_record(tmp_path / f"{place}-{group}.db"))
+            engine.tell(*order, group=group)
+            assert own in engine.state()["relations"]
+            engine.record.close()

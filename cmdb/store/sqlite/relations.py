@@ -72,7 +72,7 @@ class Relations:
                 continue
             if socket is not None:
                 told.sockets.add(target)
-            kept = told.packed if goal is None or goal == asset else told.stated
+            kept = told.packed if goal is None else told.stated
             at = instants.get(observed)
             if at is None:
                 at = instants[observed] = codec.to_micros(cast("datetime", observed))
