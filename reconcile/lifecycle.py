@@ -8,6 +8,7 @@ source that looks at things says so, and retired when it has been missing for lo
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -130,9 +131,22 @@ def covers(run: RunRow, addresses: Iterable[str]) -> bool:
     """Whether a run looked where a record is."""
     if run.covers_all:
         return True
-    networks = [ipaddress.ip_network(prefix, strict=False) for prefix in run.prefixes]
+    networks = _networks(run.prefixes)
     return any(
         parsed.version == network.version and parsed in network
-        for parsed in map(ipaddress.ip_address, addresses)
+        for parsed in map(_address, addresses)
         for network in networks
     )
+
+
+@functools.lru_cache(maxsize=1_024)
+def _networks(
+    prefixes: tuple[str, ...],
+) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    """Run after run looks at the same."""
+    return tuple(ipaddress.ip_network(prefix, strict=False) for prefix in prefixes)
+
+
+@functools.lru_cache(maxsize=65_536)
+def _address(written: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    return ipaddress.ip_address(written)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -39,7 +40,8 @@ class Things:
         self._ledger = record.ledger
         self._view = record.view
         self._decided = decided(self._ledger.decisions()) if holding is None else holding
-        self._runs: dict[tuple[Source, str, datetime], tuple[RunRow, ...]] = {}
+        self._runs: dict[tuple[Source, str], tuple[datetime, tuple[RunRow, ...]]] = {}
+        """Of each source and scope the runs that count after a time: the earliest asked for."""
 
     def assets(self, things: Sequence[Identified], before: Believed) -> Assets:
         """The assets of a component's things.
@@ -135,11 +137,15 @@ class Things:
         after = rules.retire_after(said if said in CLASS_BY_NAME else UNKNOWN_CLASS)
         return life(accounts, self._complete_runs, now, Lapse(after, rules.silence))
 
-    def _complete_runs(self, key: RecordKey, after: datetime) -> tuple[RunRow, ...]:
-        place = (key.source, key.scope, after)
-        if place not in self._runs:
-            self._runs[place] = counting(self._ledger, key.source, key.scope, after)
-        return self._runs[place]
+    def _complete_runs(self, key: RecordKey, after: datetime) -> Sequence[RunRow]:
+        place = (key.source, key.scope)
+        known = self._runs.get(place)
+        if known is None or after < known[0]:
+            known = self._runs[place] = after, counting(self._ledger, *place, after)
+        since, runs = known
+        if since == after or not runs:
+            return runs
+        return runs[bisect_right(runs, after, key=lambda run: run.began_at) :]
 
 
 def _holding(places: Sequence[tuple[Stretch, int]], at: int) -> int:
