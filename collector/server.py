@@ -186,12 +186,13 @@ def _prepare(home: Home) -> None:
     from cmdb.store.port import StoreError
     from cmdb.store.sqlite.record import open_record
     from collector.files import check_files
+    from collector.journal.port import JournalError
     from collector.working import upgrading
 
-    check_files(home)
     try:
+        check_files(home)
         open_record(home.record_path, told=partial(upgrading, "record.db")).close()
-    except StoreError as error:
+    except (StoreError, JournalError) as error:
         raise ServerError(str(error)) from error
 
 
