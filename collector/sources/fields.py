@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -77,7 +76,8 @@ def object_(value: Json, where: str) -> Object:
 
 def number(value: int | float, where: str) -> None:
     """A number that is one, and not too large."""
-    if not math.isfinite(value) or abs(value) > MOST_NUMBER:
+    # Compared first: a whole number may be too long for what asks whether it is one.
+    if not abs(value) <= MOST_NUMBER:
         raise BadLine(f"{where} is no number, or larger than {MOST_NUMBER}")
 
 

@@ -36,12 +36,26 @@ _COUNTED = re.compile(r"[A-Z]{0,5}([0-9]{5,})")
 _OPENING, _CLOSING = tuple("<([{$"), tuple(">)]}")
 _LONGEST_WORD = 12
 """Letters; so many without a digit are no serial number."""
+_SHORT_WORD = 6
+_SHORTEST_NUMBER = 3
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_DATE = re.compile(
+    r"(19|20)\d\d[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./](19|20)\d\d", re.ASCII
+)
 _FEW_BYTES = 4
 _COUNTING = "0123456789abcdef" * 3 + "0" + "1234567890abcdef" * 3 + "0" + "1234567890" * 6
 _UPWARDS = "0123456789" * 3
 _HYPERVISORS = placeholders.HYPERVISOR_MACS
 _GIB = 1 << 30
 _ROUNDED_ABOVE = 2 * _GIB
+_SIZE = re.compile(
+    r"(\d{1,3}(?:,\d{3})+|\d{1,15}(?:[.,]\d{1,9})?)\s*([kmgt]?)(?:i?b|bytes?)?",
+    re.ASCII | re.IGNORECASE,
+)
+_THOUSANDS = re.compile(r",(?=\d{3}(?!\d))")
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": _GIB, "t": 1 << 40}
+_SIGNS = re.compile(r"\((r|tm|c)\)|[\u00ae\u2122\u00a9]", re.IGNORECASE)
+_MAKER_OF_SYSTEM = re.compile(r"^microsoft (?=windows)|(?<=debian) gnu/linux\b")
 
 
 def text(value: Json) -> Form:
@@ -52,6 +66,12 @@ def text(value: Json) -> Form:
 def words(value: Json) -> Form:
     """Case and runs of white space do not count."""
     return " ".join(value.casefold().split()) or None if isinstance(value, str) else _other(value)
+
+
+def system(value: Json) -> Form:
+    """Signs of trade marks, and who makes the system, do not count."""
+    form = words(_SIGNS.sub(" ", value)) if isinstance(value, str) else words(value)
+    return _MAKER_OF_SYSTEM.sub("", form) if form else form
 
 
 def name(value: Json) -> Form:
@@ -102,17 +122,22 @@ def serial(value: Json) -> Form:
 
 
 def _says_nothing(value: str) -> bool:
-    """Words in place of a number: several without a digit, or something in brackets."""
-    if value[:1] in _OPENING and value[-1:] in _CLOSING:
+    """Words in place of a number, something in brackets, an error of a spreadsheet, or a date."""
+    if (value[:1] in _OPENING and value[-1:] in _CLOSING) or value.startswith("#"):
         return True
+    if any(letter.isdigit() for letter in value):
+        return _DATE.fullmatch(value) is not None
+    # Some numbers have no digit; they are printed in capitals, and longer than short words.
     several = len(value.split()) > 1 or len(value) >= _LONGEST_WORD
-    return several and not any(letter.isdigit() for letter in value)
+    return several or len(value) <= _SHORT_WORD or value != value.upper()
 
 
 def _is_filler(form: str) -> bool:
     """A placeholder under other punctuation, one or two characters over and over, or a count."""
     bare = re.sub(r"[^0-9A-Z]", "", form)
     if bare in placeholders.BARE_SERIALS or _REPEATED.fullmatch(bare):
+        return True
+    if len(bare) < _SHORTEST_NUMBER or bare in _ALPHABET:
         return True
     counted = _COUNTED.fullmatch(bare)
     return counted is not None and (counted[1] in _UPWARDS or counted[1] in _UPWARDS[::-1])
@@ -150,11 +175,16 @@ def number(value: Json) -> Form:
 
 
 def size_bytes(value: Json) -> Form:
-    """Above 2 GiB rounded up to whole GiB: firmware and kernels keep some memory to themselves."""
-    whole = number(value)
+    """Above 2 GiB rounded up to whole GiB: firmware and kernels keep some memory to themselves.
+
+    Lists write units, each in its own way; those of memory are powers of two, however written.
+    """
+    written = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    digits = written and _THOUSANDS.sub("", written[1]).replace(",", ".")
+    whole = number(digits or value)
     if whole is None:
         return None
-    size = int(float(whole))
+    size = int(float(whole) * _UNITS[written[2].lower() if written else ""])
     return str(-(-size // _GIB) * _GIB if size > _ROUNDED_ABOVE else size)
 
 
@@ -219,6 +249,7 @@ FORMS: dict[str, Callable[[Json], Form]] = {
     "name": name,
     "fqdn": fqdn,
     "vendor": _remembered(vendor),
+    "system": _remembered(system),
     "serial": _remembered(serial),
     "uuid": _remembered(bios_uuid),
     "number": number,

@@ -12,7 +12,7 @@ from cmdb.model.declare import Empty, Rule, ValueType
 from reconcile.normalise.forms import FORMS
 
 COMPARE: Mapping[ValueType, tuple[str, ...]] = {
-    ValueType.TEXT: ("text", "words", "name", "fqdn", "vendor", "serial", "uuid"),
+    ValueType.TEXT: ("text", "words", "name", "fqdn", "vendor", "system", "serial", "uuid"),
     ValueType.WHOLE: ("number", "bytes"),
     ValueType.REAL: ("number", "bytes"),
     ValueType.TRUTH: ("text",),

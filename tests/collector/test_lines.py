@@ -27,6 +27,8 @@ def line(**fields: Any) -> str:
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
+        ({"attributes": {"memory_bytes": 10**400}}, "memory_bytes is no number, or larger"),
+        ({"attributes": {"memory_bytes": -(10**400)}}, "memory_bytes is no number, or larger"),
         ({"attributes": {"memory_bytes": 10**30}}, "memory_bytes is no number, or larger"),
         ({"at": "9999-12-31T00:00:00Z"}, "lies outside 1970"),
         ({"scope": "demo"}, "belong to the sample estate"),

@@ -82,7 +82,7 @@ DEVICE = CIClass(
             _TEXT,
             "Operating system",
             MEASURED,
-            normal="words",
+            normal="system",
             searched=True,
             column=True,
         ),

@@ -179,7 +179,7 @@ def test_identity_is_told_with_its_evidence(engine: Engine, said: Say) -> None:
 
 def test_of_days_only_what_was_heard_in_them_is_listed(engine: Engine, said: Say) -> None:
     for key, at in (("old", 1), ("new", 24 * 40)):
-        serial = {"system_serial": f"SERIAL-{key}"}
+        serial = {"system_serial": f"SRL-77-{key}"}
         engine.tell(said("agent", f"{key}-a", at, attributes=serial | {"name": "a"}))
         engine.tell(said("import", f"{key}-i", at, attributes=serial | {"name": "b"}))
     text = of_name("order: [import, agent]")
