@@ -183,10 +183,11 @@ def retire(record: Record, ref: str, word: Word) -> Decision:
 
     Raises:
         UnknownAsset: It is not there.
-        DecisionRefused: A person retired it already.
+        DecisionRefused: A person retired it already, or what told of it is about another by now.
     """
     row = whole_asset(record, ref)
-    keys = [held.key for held in _held(record, row.id) if held.key.source != BY_HAND]
+    # A record that went over to another thing would take that along.
+    keys = [held.key for held in _current(record, row)]
     retired = decided(record.ledger.decisions()).retired
     if row.state == "retired" and any(key in retired for key in keys):
         raise DecisionRefused(f"{asset_ref(row.id)} is retired already")
@@ -265,9 +266,11 @@ def _current(record: Record, row: AssetRow) -> list[_Held]:
     held = [each for each in _held(record, row.id) if each.key.source != BY_HAND]
     going_on = [each for each in held if each.link.until is None]
     if not going_on:
+        now = record.ledger.links(each.row.id for each in held).values()
+        others = ", ".join(sorted({asset_ref(link.asset) for link in now})) or "nothing"
         raise DecisionRefused(
-            f"all records of {asset_ref(row.id)} are about something else by now: "
-            "there is nothing to join"
+            f"all records of {asset_ref(row.id)} are about {others} by now: a decision goes by"
+            " records, and would be about that"
         )
     return going_on
 

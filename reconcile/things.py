@@ -105,11 +105,15 @@ class Things:
 
     def _former(self, thing: Identified, taken: set[AssetId]) -> AssetId | None:
         """The asset that its oldest record had before it was joined to another, or excluded."""
-        oldest = min(stretch.record for stretch in thing.stretches)
-        for link in reversed(self._ledger.link_history(oldest)):
-            if stands(link) and link.asset not in taken and not self._ledger.linked(link.asset):
-                return link.asset
-        return None
+        oldest = min(thing.stretches, key=lambda stretch: (stretch.record, stretch.since))
+        found = [
+            link
+            for link in reversed(self._ledger.link_history(oldest.record))
+            if stands(link) and link.asset not in taken and not self._ledger.linked(link.asset)
+        ]
+        # Of a record that was about several things by turns: the one that this was, by its time.
+        best = max(found, key=lambda link: _likeness(link, oldest), default=None)
+        return best.asset if best else None
 
     def anchored(self, name: str) -> AssetId:
         """The asset of a thing that scans alone know of; a fresh one on first use.
@@ -146,6 +150,14 @@ class Things:
         if since == after or not runs:
             return runs
         return runs[bisect_right(runs, after, key=lambda run: run.began_at) :]
+
+
+def _likeness(link: LinkRow, stretch: Stretch) -> tuple[bool, bool]:
+    """How far a link that was once believed tells of the same time."""
+    since, until = to_micros(link.since), None if link.until is None else to_micros(link.until)
+    ends_before = until is not None and until <= stretch.since
+    begins_after = stretch.until is not None and since >= stretch.until
+    return since == stretch.since, not (ends_before or begins_after)
 
 
 def _holding(places: Sequence[tuple[Stretch, int]], at: int) -> int:

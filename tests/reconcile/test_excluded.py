@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cmdb.store.port import UnknownAsset
+from cmdb.store.port import AssetId, UnknownAsset
 from reconcile.explain import explain
 from reconcile.explained import Explanation
 from tests.reconcile.history import Engine, Say
@@ -126,3 +126,26 @@ def test_a_name_that_several_excluded_had_is_asked_back(engine: Engine, said: Sa
     engine.tell(person("exclude", 9, source="import/list"))
     with pytest.raises(UnknownAsset, match="several that are excluded: ci-1, ci-2; name an id"):
         explain(engine.record, "twin", None, engine.now)
+
+
+@pytest.mark.parametrize("back", ["include", "undo"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_two_machines_of_one_record_come_back_as_who_they_were(
+    engine: Engine, said: Say, back: str, *, whole: bool
+) -> None:
+    old = {"system_serial": "5CG1234XYZ", "name": "ri", "owner": "amy"}
+    new = {"system_serial": "MXL0123ABC", "name": "ri"}
+    engine.tell(said("agent", "ri", 0, attributes=old), said("agent", "ri", 48, attributes=new))
+    before = engine.state()
+    ids = (AssetId(1), AssetId(2))
+    names = {number: engine.record.view.asset(number) for number in ids}
+    out = {"source": "agent/one"} if whole else {}
+    key = [] if whole else [ref("agent", "ri")]
+    engine.tell(person("exclude", 50, *key, **out))
+    engine.tell(person("undo", 51, undoes=1) if back == "undo" else person(back, 51, *key, **out))
+    assert engine.state() == before
+    for number, row in names.items():
+        again = engine.record.view.asset(number)
+        assert row is not None
+        assert again is not None
+        assert again.attributes["system_serial"] == row.attributes["system_serial"]

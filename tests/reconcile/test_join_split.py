@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from cmdb.store.sqlite.record import open_record
-from reconcile.deciding import DecisionRefused, UnknownRecord, Word, join, split
+from reconcile.deciding import DecisionRefused, UnknownRecord, Word, join, retire, split
 from reconcile.decisions import decided
-from tests.reconcile.history import START, Engine, observation
+from tests.reconcile.history import START, Engine, Say, observation
 from tests.reconcile.test_order import lines
 from tests.reconcile.words import person, ref
 
@@ -224,3 +224,13 @@ def test_a_join_of_what_is_one_is_refused(engine: Engine) -> None:
     engine.tell(observation("agent", "k1", 1, attributes={"name": "box"}))
     with pytest.raises(DecisionRefused, match="one already"):
         join(engine.record, ("ci-1", "box"), WORD)
+
+
+def test_what_a_key_left_behind_is_not_retired_with_its_successor(
+    engine: Engine, said: Say
+) -> None:
+    old, new = {"system_serial": "5CG1234XYZ"}, {"system_serial": "MXL0123ABC"}
+    engine.tell(said("agent", "ri", 0, attributes=old), said("agent", "ri", 48, attributes=new))
+    with pytest.raises(DecisionRefused, match="all records of ci-1 are about ci-2 by now"):
+        retire(engine.record, "ci-1", WORD)
+    assert len(retire(engine.record, "ci-2", WORD).records) == 1
