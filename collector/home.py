@@ -31,7 +31,8 @@ class HomeError(Exception):
     HomeError
     ├── HomeForeign  a file in it is another program's, or a newer version's: use that
     ├── HomeFull     no room on its disk: free some
-    └── HomeLocked   another process works on it: stop that one, or use another home
+    ├── HomeLocked   another process works on it: stop that one, or use another home
+    └── HomeBusy     another command works on it, or a server starts: wait, or use another home
     """
 
 
@@ -51,6 +52,17 @@ class HomeLocked(HomeError):
         holder = f"process {pid}" if pid else "another process"
         super().__init__(
             f"{holder} already works as {name} on {path}; stop it, or use another home (--home)"
+        )
+
+
+class HomeBusy(HomeError):
+    """A process works on this home and answers nobody: a command, or a server not yet there."""
+
+    def __init__(self, path: Path, pid: int) -> None:
+        holder = f"process {pid}" if pid else "another process"
+        super().__init__(
+            f"{holder} uses {path}, a command or a server that is starting; try again when it is"
+            " done, or use another home (--home)"
         )
 
 

@@ -22,7 +22,7 @@ from functools import partial
 from typing import IO
 from urllib.parse import urlsplit
 
-from collector.home import Home
+from collector.home import Home, HomeBusy
 
 LOCK = "serve"
 ROLES = ("intake", "reconcile", "api")
@@ -169,16 +169,24 @@ def serve(
 
 
 def server_of(home: Home) -> str | None:
-    """Where the server that works on this home answers; None when none does."""
-    if home.holder(LOCK) is None:
+    """Where the server that works on this home answers; None when none does.
+
+    Raises:
+        HomeBusy: A command works on it, or a server that does not answer yet.
+        HomeError: The home cannot be used.
+    """
+    pid = home.holder(LOCK)
+    if pid is None:
         return None
     try:
         said = json.loads((home.run_dir / "server.json").read_text(encoding="utf-8"))
-        return str(said["url"])
-    except (OSError, ValueError, KeyError) as error:
-        raise ServerError(
-            f"the server of {home.path} is starting or ended badly; try again in a moment"
-        ) from error
+        url, served_by = str(said["url"]), int(said["pid"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise HomeBusy(home.path, pid) from error
+    if pid and served_by != pid:
+        # Left by a server that was killed; a command works here now.
+        raise HomeBusy(home.path, pid)
+    return url
 
 
 def _prepare(home: Home) -> None:

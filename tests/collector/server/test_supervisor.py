@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,8 +19,8 @@ import psutil
 import pytest
 
 from collector.client import RemoteEstate
-from collector.home import Home
-from collector.server import ROLES, Options, ServerError, Started, serve, server_of
+from collector.home import Home, HomeBusy
+from collector.server import LOCK, ROLES, Options, ServerError, Started, serve, server_of
 
 _FREE = Options(http_port=0, grpc_port=0, enrol_port=0)
 
@@ -157,3 +160,24 @@ def test_a_part_that_cannot_start_is_named_and_nothing_is_left(home: Home) -> No
     with pytest.raises(ServerError, match=r"journal\.db"):
         serve(home, _FREE, stop=threading.Event(), ready=lambda _: None)
     assert all(child(role, home) is None for role in ROLES)
+
+
+def test_a_command_at_work_is_no_server_that_answers(home: Home) -> None:
+    with home.lock(LOCK):
+        (home.run_dir / "server.json").unlink(missing_ok=True)
+        with pytest.raises(HomeBusy, match=f"process {os.getpid()} uses .*--home"):
+            server_of(home)
+        # As a server that was killed leaves it.
+        left = {"url": "http://127.0.0.1:1", "pid": os.getpid() + 1}
+        (home.run_dir / "server.json").write_text(json.dumps(left))
+        with pytest.raises(HomeBusy):
+            server_of(home)
+
+
+def test_a_command_meets_another_at_work_with_one_sentence(home: Home) -> None:
+    words = [str(Path(sys.executable).with_name("stocktake")), "--home", str(home.path), "status"]
+    with home.lock(LOCK):
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 5
+    assert done.stderr.count("\n") == 1
+    assert f"process {os.getpid()} uses" in done.stderr
