@@ -16,7 +16,9 @@ from dataclasses import MISSING, dataclass
 from typing import Annotated, Any, BinaryIO, get_type_hints
 
 from fastapi import Body, Depends, Header, Path, Query, Request
-from pydantic import ConfigDict
+from pydantic import BeforeValidator, ConfigDict, Field
+
+from collector.operation import LARGEST
 
 REVISION = "revision"
 FILE = "file"
@@ -25,6 +27,16 @@ _BODY = "body"
 _IN_QUERY = frozenset({"GET", "HEAD", "DELETE"})
 _SPOOL_BYTES = 1 << 20
 _ETAG = re.compile(r'(?:W/)?"(\d{1,18})"')
+
+
+def _no_truth(value: object) -> object:
+    """JSON's true is no 1."""
+    if isinstance(value, bool):
+        raise ValueError("is a whole number, not true or false")  # noqa: TRY004 - pydantic's own
+    return value
+
+
+_Number = Annotated[int, BeforeValidator(_no_truth), Field(ge=0, le=LARGEST)]
 
 
 @dataclass(frozen=True)
@@ -74,7 +86,8 @@ def bind(params: type, path: str, method: str) -> Binding:
     Raises:
         TypeError: the path names what is no field.
     """
-    hints = get_type_hints(params, include_extras=True)
+    read = get_type_hints(params, include_extras=True)
+    hints = {name: _bounded(hint) for name, hint in read.items()}
     fields = {each.name: each for each in dataclasses.fields(params)}
     in_path = set(re.findall(r"{(\w+)(?::\w+)?}", path))
     if unknown := in_path - fields.keys():
@@ -94,6 +107,12 @@ def bind(params: type, path: str, method: str) -> Binding:
     if body:
         found.append(_body(params, body))
     return Binding(params, tuple(found))
+
+
+def _bounded(hint: Any) -> Any:  # noqa: ANN401 - a type
+    if hint is int:
+        return _Number
+    return _Number | None if hint == int | None else hint
 
 
 def _is_text(value: object) -> bool:

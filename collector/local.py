@@ -23,7 +23,7 @@ from collector.client import (
 )
 from collector.clock import utc_now
 from collector.failures import Kind
-from collector.operation import Context, Operation
+from collector.operation import Context, Operation, refuse_numbers
 from collector.working import upgrading
 
 if TYPE_CHECKING:
@@ -54,7 +54,9 @@ class LocalEstate:
         """See collector.client.Estate."""
         operation = _operation(name)
         with _translated():
-            result = to_json(operation.call(self._context(), operation.params(**params)))
+            asked = operation.params(**params)
+            refuse_numbers(asked)
+            result = to_json(operation.call(self._context(), asked))
             if operation.method != "GET":
                 self._audit(operation)
             return result

@@ -21,8 +21,23 @@ if TYPE_CHECKING:
     from collector.intake_desk import IntakeDesk
 
 
+LARGEST = 2**63 - 1
+"""Numbers of parameters are from 0 to this: what the stores can look up."""
+
+
 class InputRefused(ValueError):
     """The parameters of an operation make no sense; the message says which and why."""
+
+
+def refuse_numbers(params: object) -> None:
+    """Refuses a number that no parameter can be.
+
+    Raises:
+        InputRefused: One is below 0 or beyond LARGEST.
+    """
+    for name, value in vars(params).items():
+        if isinstance(value, int) and not 0 <= value <= LARGEST:
+            raise InputRefused(f"{name} is a whole number from 0 to {LARGEST}")
 
 
 class Settle(Protocol):

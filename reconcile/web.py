@@ -30,6 +30,8 @@ from reconcile.recounting import decisions
 
 _FOLDER = Path(__file__).parent / "templates"
 _MOST_LISTED = 500
+_DIGITS = 18
+"""So many fit what a store can look up."""
 
 
 class Desk(Protocol):
@@ -65,8 +67,8 @@ class Asked(BaseModel):
         Raises:
             DecisionRefused: It is none.
         """
-        if not (self.number.isascii() and self.number.isdecimal()):
-            raise DecisionRefused(f"{self.number!r} is no number")
+        if not (self.number.isascii() and self.number.isdecimal() and len(self.number) <= _DIGITS):
+            raise DecisionRefused(f"{self.number[:40]!r} is no number")
         return int(self.number)
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from cmdb.people import ADMINISTRATOR, ROLES, Identity, PeopleError
+from cmdb.web.problem import place_of
 from cmdb.web.shell import Nav, Shell, Subject
 
 Text = Annotated[str, Form(max_length=1024)]
@@ -62,10 +63,8 @@ class AdminPages:
     def audit(self, request: Request) -> Response:
         """Who did what, newest first."""
         who = self._shell.enter(request, ADMINISTRATOR)
-        before = request.query_params.get("before", "")
-        found = self._shell.services.desk.audited(
-            _AUDIT_PAGE + 1, int(before) if before.isdecimal() else None
-        )
+        before = place_of(request.query_params.get("before", ""))
+        found = self._shell.services.desk.audited(_AUDIT_PAGE + 1, before)
         shown = found[:_AUDIT_PAGE]
         return self._shell.page(
             request,

@@ -18,7 +18,7 @@ from cmdb.people import ADMINISTRATOR, Identity
 from cmdb.people.roles import LICENCE_MANAGER
 from cmdb.store.desk_alerts import AlertRow
 from cmdb.store.port import Record
-from cmdb.web.problem import Problem, Refused
+from cmdb.web.problem import Problem, Refused, number_of
 from cmdb.web.shell import Nav, Panel, Shell, Subject
 
 Text = Annotated[str, Form(max_length=4096)]
@@ -58,11 +58,11 @@ class AlertPages:
         """All alerts: the open ones first, the worst of them on top."""
         return self._draw(request, self._shell.enter(request))
 
-    def one(self, request: Request, alert: int) -> Response:
+    def one(self, request: Request, alert: str) -> Response:
         """One alert with all that happened to it."""
         who = self._shell.enter(request)
         try:
-            page = self._alerts.center.alert(alert)
+            page = self._alerts.center.alert(number_of(alert))
         except UnknownAlert as error:
             raise _not_there(error) from error
         return self._shell.page(
@@ -76,16 +76,17 @@ class AlertPages:
             may=who.may(self._alerts.role),
         )
 
-    def acknowledge(self, request: Request, alert: int, csrf: Text = "") -> Response:
+    def acknowledge(self, request: Request, alert: str, csrf: Text = "") -> Response:
         """Notes that the visitor has seen to it."""
         who = self._shell.enter(request, self._alerts.role, csrf)
         services = self._shell.services
         try:
-            row = self._alerts.center.acknowledge(alert, who.account, services.clock())
+            number = number_of(alert)
+            row = self._alerts.center.acknowledge(number, who.account, services.clock())
         except UnknownAlert as error:
             raise _not_there(error) from error
         services.directory.audit(who.account, "alerts.acknowledge", row.title)
-        return RedirectResponse(f"/alerts/{alert}", status_code=303)
+        return RedirectResponse(f"/alerts/{row.id}", status_code=303)
 
     def add(
         self,

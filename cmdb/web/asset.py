@@ -15,6 +15,7 @@ from cmdb.query.models import AssetPage
 from cmdb.query.steps import Steps, steps
 from cmdb.store.port import AssetId, UnknownAsset
 from cmdb.web.evidence import evidence_lines
+from cmdb.web.problem import place_of
 from cmdb.web.shell import Shell, Subject
 from cmdb.web.then import Seen
 
@@ -153,9 +154,9 @@ class OneAsset:
     def history(self, request: Request, ref: str) -> Response:
         """Older changes, as a part of the page."""
         who = self._shell.enter(request)
-        before = request.query_params.get("before", "")
+        before = place_of(request.query_params.get("before", ""))
         with self._shell.reading(request) as seen:
-            found = ask.history(seen.record, ref, int(before) if before.isdecimal() else None)
+            found = ask.history(seen.record, ref, before)
         return self._shell.page(
             request,
             "history.html",

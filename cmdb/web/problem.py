@@ -29,6 +29,8 @@ from cmdb.people import (
 from cmdb.store.port import StoreError, StoreFull, StoreUnavailable, UnknownAsset
 
 _log = logging.getLogger(__name__)
+_MOST_DIGITS = 18
+"""So many fit what a store can look up."""
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -79,6 +81,26 @@ TRANSLATIONS: tuple[Translation, ...] = (
 """Errors of lower layers whose message is meant for the caller; the most special one counts."""
 
 ErrorPage = Callable[[Request, Problem], Response]
+
+
+def number_of(text: str) -> int:
+    """A number in an address, such as that of an alert.
+
+    Raises:
+        Refused: It is none, or beyond what anything is numbered with: there is no such page.
+    """
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
+        raise Refused(Problem(404, f"There is nothing under the number {text[:40]}."))
+    return int(text)
+
+
+def place_of(text: str) -> int | None:
+    """A place in a list that an address may name; None where it names none.
+
+    Raises:
+        Refused: It is beyond every list.
+    """
+    return number_of(text) if text.isdecimal() else None
 
 
 def problem_response(problem: Problem, instance: str) -> Response:
@@ -140,10 +162,15 @@ def _own(error: Exception) -> Problem | None:
 
 def _invalid(error: RequestValidationError) -> Problem:
     errors = tuple(
-        (".".join(map(str, each["loc"])), str(each["msg"])) for each in error.errors()[:50]
+        (".".join(map(str, each["loc"])), _plain(str(each["msg"]))) for each in error.errors()[:50]
     )
     named = "; ".join(f"{path}: {text}" for path, text in errors[:3])
     return Problem(422, f"The request is not valid: {named}", errors)
+
+
+def _plain(text: str) -> str:
+    """In words of JSON, not of Python."""
+    return text.removeprefix("Value error, ").replace("valid tuple", "list")
 
 
 def _unexpected(error: Exception) -> Problem:

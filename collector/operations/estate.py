@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import PurePath
 
-from collector.operation import Context, NoParams, Operation
+from collector.operation import Context, InputRefused, NoParams, Operation
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class BackupParams:
-    """Where to write it: a path on the server's machine."""
+    """Where to write it: an absolute path on the server's machine."""
 
     path: str
 
@@ -73,6 +74,10 @@ def _journalled(context: Context) -> int:
 def _backup(context: Context, params: BackupParams) -> BackedUp:
     from collector.backup import write_backup
 
+    if "\0" in params.path or not PurePath(params.path).is_absolute():
+        raise InputRefused(
+            "the path of a backup is absolute, on the server's machine, without a NUL byte"
+        )
     return BackedUp(*write_backup(context.home, params.path))
 
 

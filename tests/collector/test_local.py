@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from collector.client import Refused
 from collector.home import Home
 from collector.local import LocalEstate
 from tests.reconcile.history import observation
@@ -73,3 +74,15 @@ def test_a_difference_says_what_was_compacted(estate: LocalEstate, bring: Import
     late = {"first": "2026-07-01", "second": "2026-07-02"}
     for name, asked in every.items():
         assert notes(name, **asked, **late) == ""
+
+
+@pytest.mark.parametrize("path", ["x\0", "../../x", "x.tar"])
+def test_a_backup_is_written_to_an_absolute_path_alone(estate: LocalEstate, path: str) -> None:
+    with pytest.raises(Refused, match="absolute"):
+        estate.call("backup", {"path": path})
+
+
+@pytest.mark.parametrize("limit", [-1, 2**63])
+def test_a_number_that_no_store_can_look_up_is_refused(estate: LocalEstate, limit: int) -> None:
+    with pytest.raises(Refused, match="whole number from 0"):
+        estate.call("changes.list", {"before": limit})

@@ -256,3 +256,16 @@ def test_the_overview_has_the_worst(site: Site) -> None:
         "licence.expiring",
         "other.thing",
     ]
+
+
+@pytest.mark.parametrize("number", ["9" * 20, "9" * 5000, "-1", "one"])
+def test_a_number_that_no_alert_can_have_is_not_found(admin: httpx.Client, number: str) -> None:
+    answer = admin.get(f"/alerts/{number}")
+    assert answer.status_code == 404
+    assert "There is nothing under the number" in answer.text
+
+
+def test_a_place_beyond_every_list_is_not_found(admin: httpx.Client) -> None:
+    answer = admin.get(f"/audit?before={'9' * 20}")
+    assert answer.status_code == 404
+    assert "SQLite" not in answer.text
