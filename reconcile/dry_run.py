@@ -18,7 +18,7 @@ from cmdb.store.port import AssetId, AssetRow, Change, Record, RecordId
 from reconcile.components import Move
 from reconcile.effects import sentences
 from reconcile.pipeline import Applied, Pipeline
-from reconcile.returning import CAME
+from reconcile.returning import CAME, was_there
 
 _PAGE = 500
 _OWN = frozenset({"attributes", "class", "state"})
@@ -111,7 +111,8 @@ class _Telling:
     def _ref(self, asset: AssetId) -> str:
         """The id of an asset that is known, or a number among those that are not."""
         if asset not in self._names:
-            known = self._record.view.asset(asset) is not None
+            view = self._record.view
+            known = view.asset(asset) is not None or was_there(view, asset)
             fresh = sum(name.startswith("new ") for name in self._names.values()) + 1
             self._names[asset] = asset_ref(asset) if known else f"new {fresh}"
         return self._names[asset]

@@ -15,6 +15,8 @@ from reconcile.decisions import UNDOES
 RETURNED = "returned"
 """In the change feed, as CREATED is, of an asset that was there before."""
 CREATED = "created"
+_JOINED = "joined"
+_PAGE = 50
 CAME = frozenset({CREATED, RETURNED})
 """What the feed says of an asset that was not there just before."""
 
@@ -37,11 +39,24 @@ def entry(
         detail: What is told of one that is new.
         reason: From `why`.
     """
-    if joined is None and not view.changes(asset, 1, None):
+    if joined is None and not was_there(view, asset):
         return CREATED, detail
     because: dict[str, Json] = {"why": f"returned by {reason}"} if reason else {}
     source: dict[str, Json] = {"from": f"ci-{joined.id}"} if joined is not None else {}
     return RETURNED, {**detail, **source, **because}
+
+
+def was_there(view: View, asset: AssetId) -> bool:
+    """Whether the feed ever told of this asset itself.
+
+    That others went into it is told before it is: a stub of a scan does, into what is new.
+    """
+    before: int | None = None
+    while page := view.changes(asset, _PAGE, before):
+        if any(each.what != _JOINED for each in page):
+            return True
+        before = page[-1].sequence
+    return False
 
 
 def _told(decision: Decision) -> str:

@@ -97,7 +97,7 @@ class AssetPlan:
     name: str
     cls: str
     what: str
-    """created, changed, joined (into another) or dissolved."""
+    """created, returned, changed, joined (into another) or dissolved."""
     into: str = ""
     """The asset that it would be joined to."""
     values: tuple[ValueChange, ...] = ()

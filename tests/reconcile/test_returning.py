@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, cast
 
 from cmdb.query.estate_diff import Only, estate_differences
 from cmdb.store.port import AssetId
+from collector.sources.lines import parse
+from reconcile.dry_run import rehearse
 from tests.reconcile.history import START, Engine, observation
 from tests.reconcile.words import person, ref
 
 ONE, OTHER = ref("agent", "k1"), ref("import", "row-7")
+
+
+def line(row: dict[str, Any]) -> Any:
+    return parse(json.dumps(row))
 
 
 def told(engine: Engine, asset: AssetId) -> list[tuple[str, Mapping[str, Any]]]:
@@ -64,3 +71,33 @@ def test_an_estate_compared_counts_it_as_there_again(engine: Engine) -> None:
 
     assert came(1, 4) == [f"ci-{other}"], "it was part of another at the first"
     assert came(0, 4) == [], "it was there at both"
+
+
+NIC = [{"name": "eth0", "mac": "b0:7b:25:90:09:01", "addresses": ["10.20.9.1/24"]}]
+SEEN = [{"addresses": ["10.20.9.1"]}]
+AGENT: dict[str, Any] = {
+    "attributes": {"name": "one", "system_serial": "PF3A7K2M"},
+    "interfaces": NIC,
+}
+
+
+def test_a_stub_that_went_into_what_is_new_makes_it_no_asset_that_returned(engine: Engine) -> None:
+    engine.tell(observation("scan", "10.20.9.1", 0, interfaces=SEEN))
+    engine.tell(observation("agent", "k1", 1, **AGENT))
+    words = [what for what, _ in told(engine, engine.find("one").id)]
+    assert sorted(words) == ["created", "joined"]
+
+
+def test_a_dry_run_says_so_too(engine: Engine) -> None:
+    engine.tell(observation("scan", "10.20.9.1", 0, interfaces=SEEN))
+    agent = line(observation("agent", "k1", 1, **AGENT))
+    found = rehearse(engine.record, [agent], START + timedelta(hours=2))
+    assert [(each.asset, each.what) for each in found.assets][-1] == ("new 1", "created")
+
+
+def test_a_dry_run_names_what_would_return_by_its_own_id(engine: Engine) -> None:
+    _, other = two(engine)
+    engine.tell(person("exclude", 3, source="import/one"))
+    include = line(person("include", 4, source="import/one"))
+    found = rehearse(engine.record, [include], START + timedelta(hours=5))
+    assert [(each.asset, each.what) for each in found.assets] == [(f"ci-{other}", "returned")]
