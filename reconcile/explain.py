@@ -16,6 +16,7 @@ from cmdb.model.declare import Attribute, Empty
 from cmdb.query.models import AttributeView
 from cmdb.store.port import AssetId, AssetRow, LinkRow, Record, RecordRow, UnknownAsset
 from reconcile.account import UNKNOWN_CLASS, Account, Claim
+from reconcile.as_told import Told, evidence_told, uuids_told
 from reconcile.authority import Weighed, in_order, weigh
 from reconcile.by_record import by_record
 from reconcile.class_claim import class_of
@@ -304,10 +305,13 @@ def _left_out(excluded: Excluded) -> ExcludedExplained:
 def _links(record: Record, links: Sequence[LinkRow], decided: Decided) -> tuple[LinkExplained, ...]:
     rows = record.ledger.records({link.record for link in links})
     ordered = sorted(links, key=lambda link: (rows[link.record].key, link.since))
-    return by_record(_link(record, link, rows[link.record], decided) for link in ordered)
+    told = uuids_told(record, links)
+    return by_record(_link(record, link, rows[link.record], decided, told) for link in ordered)
 
 
-def _link(record: Record, link: LinkRow, row: RecordRow, decided: Decided) -> LinkExplained:
+def _link(
+    record: Record, link: LinkRow, row: RecordRow, decided: Decided, told: Told
+) -> LinkExplained:
     key = row.key
     return LinkExplained(
         key.source.kind,
@@ -320,9 +324,9 @@ def _link(record: Record, link: LinkRow, row: RecordRow, decided: Decided) -> Li
         link.state,
         link.decided_at,
         link.last or row.seen_at,
-        _keys(record, link, decided.rules),
+        _keys(record, link, decided.rules, told),
         _uncounted(record, link, row, decided),
-        link.evidence,
+        evidence_told(link.evidence, told),
     )
 
 
@@ -336,7 +340,7 @@ def _uncounted(
     return uncounted(account, timeline.evidence(timeline.visits[-1]), record.ledger, decided)
 
 
-def _keys(record: Record, link: LinkRow, rules: Rules) -> tuple[str, ...]:
+def _keys(record: Record, link: LinkRow, rules: Rules, told: Told) -> tuple[str, ...]:
     """Identifying values that a record gave in a stretch; those that rules leave out say so."""
     timeline = Witness(record.ledger).timeline(link.record)
     since = to_micros(link.since)
@@ -349,5 +353,6 @@ def _keys(record: Record, link: LinkRow, rules: Rules) -> tuple[str, ...]:
             for name, values in given.values.items():
                 for value in values:
                     mark = "" if value in counted.of(name) else LEFT_OUT
-                    found[f"{name}={value.rpartition(SEPARATOR)[2]}{mark}"] = None
+                    plain = value.rpartition(SEPARATOR)[2]
+                    found[f"{name}={told.get(plain, plain)}{mark}"] = None
     return tuple(sorted(found))

@@ -33,6 +33,7 @@ from cmdb.store.port import (
 from reconcile import keys
 from reconcile.account import Account
 from reconcile.past import Past
+from reconcile.past_naming import not_then
 from reconcile.past_pointing import once_pointing
 from reconcile.past_programs import PastPrograms
 
@@ -90,7 +91,10 @@ class PastView:
                 found = self._around(owner).view.asset(asset)
                 if found is not None:
                     return self._with_aliases(found)
-        return self._everything().view.find(text)
+        try:
+            return self._everything().view.find(text)
+        except UnknownAsset as error:
+            raise not_then(self._past, self._now, text, error) from error
 
     def _meant(self, text: str) -> Iterator[AssetId]:
         plain = text.strip().lower().removeprefix("ci-")

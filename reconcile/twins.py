@@ -10,6 +10,7 @@ from typing import cast
 from cmdb.model.observation import Decision, Json, RecordKey, Source
 from cmdb.query.identity import Question, RecordRef, Side, asset_ref, ref_of
 from cmdb.store.port import AssetId, LinkRow, Record
+from reconcile.as_told import uuids_told
 from reconcile.deciding import UnknownRecord, Word, join
 from reconcile.evidence import MODEL, SINGLE
 from reconcile.instants import to_micros
@@ -87,9 +88,10 @@ def _side(record: Record, asset: AssetId) -> Side:
     links = record.ledger.linked(asset)
     rows = record.ledger.records({link.record for link in links})
     keys: dict[str, set[str]] = {}
+    as_told = uuids_told(record, links)
     for link in links:
         for name, values in _values(record, link):
-            keys.setdefault(name, set()).update(values)
+            keys.setdefault(name, set()).update(as_told.get(value, value) for value in values)
     row = record.view.asset(asset)
     assert row is not None
     ordered = sorted({rows[link.record].key for link in links})
@@ -124,11 +126,14 @@ def _because(record: Record, pair: tuple[AssetId, AssetId]) -> Iterable[str]:
                 link.record for link in record.ledger.linked(other)
             ).values()
         }
-        for link in record.ledger.linked(asset):
+        links = record.ledger.linked(asset)
+        as_told = uuids_told(record, links)
+        for link in links:
             evidence = cast("Mapping[str, Json]", link.evidence or {})
             for reason in cast("list[dict[str, Json]]", evidence.get("ignored") or []):
                 if tuple(cast("list[str]", reason["record"])) in theirs:
-                    value = str(reason["value"]).rpartition("\0")[2]
+                    form = str(reason["value"]).rpartition("\0")[2]
+                    value = as_told.get(form, form)
                     told[f"both give {reason['key']} {value}; {reason.get('why', '')}"] = None
     return told
 

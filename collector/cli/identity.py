@@ -165,7 +165,7 @@ def list_twins(context: typer.Context, as_json: AsJson = False) -> None:
         show.print_json(found)
         return
     for question in found["questions"]:
-        _question(question)
+        _question(question, found["as_of"])
     count = len(found["questions"])
     if count:
         typer.echo("answer with: stocktake twins answer NUMBER same|different")
@@ -238,7 +238,7 @@ def _decide(context: typer.Context, name: str, params: dict[str, Any], *, as_jso
         rehearsal.print_decided(done)
 
 
-def _question(question: dict[str, Any]) -> None:
+def _question(question: dict[str, Any], clock: str) -> None:
     typer.secho(f"question {question['number']}", bold=True)
     for reason in question["because"]:
         typer.echo(show.clean(f"  {reason}"))
@@ -247,7 +247,7 @@ def _question(question: dict[str, Any]) -> None:
         (
             (
                 side["asset"], side["name"], side["cls"], side["state"],
-                show.age(side["last_seen"]),
+                show.age(side["last_seen"], clock),
                 [rehearsal.record_name(record) for record in side["records"]],
                 [f"{key} {' '.join(values)}" for key, values in side["keys"].items()],
             )

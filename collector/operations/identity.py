@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from cmdb.people.roles import CHANGE_MANAGER, VIEWER
@@ -85,6 +86,8 @@ class QuestionList:
     """Open questions, oldest first."""
 
     questions: tuple[Question, ...]
+    as_of: datetime | None = None
+    """The record's clock, from which ages count."""
 
 
 @dataclass(frozen=True)
@@ -202,7 +205,7 @@ def _decisions(context: Context, params: DecisionsParams) -> DecisionList:
 def _twins(context: Context, _: NoParams) -> QuestionList:
     from reconcile.twins import questions
 
-    return QuestionList(questions(context.record))
+    return QuestionList(questions(context.record), context.now)
 
 
 def _answer(context: Context, params: AnswerParams) -> Decided:

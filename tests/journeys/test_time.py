@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
+from collector.cli.show import age
 from tests.journeys.conftest import Estate, Server
 
 
@@ -136,3 +138,27 @@ def test_a_word_that_cannot_be_kept_is_refused(home: Estate) -> None:
     assert "cannot be kept: note is longer than 4096" in done.stderr
     assert home.json("decisions")["decisions"] == []
     assert len(home.assets()) == 2
+
+
+def test_a_name_that_came_later_says_since_when_it_is(home: Estate) -> None:
+    at = "2026-03-01T00:00:00Z"
+    file = home.home.parent / "three.jsonl"
+    file.write_text(line(at, at, "ann") + "\n", encoding="utf-8")
+    home.json("import", "observations", file)
+    done = home.run("show", "pc-1", "--as-of", "2026-02-01")
+    assert done.returncode == 4
+    assert "nothing was known as 'pc-1' at 2026-02-01" in done.stderr
+    assert "first seen at 2026-03-01" in done.stderr
+    other = home.run("show", "pc-9", "--as-of", "2026-02-01")
+    assert "no asset is called 'pc-9'" in other.stderr
+
+
+def test_questions_count_ages_from_the_clock_of_the_record(home: Estate) -> None:
+    fault = Path(__file__).parents[1] / "reconcile" / "faults" / "dr_replica.jsonl"
+    home.json("import", "observations", fault)
+    found = home.json("twins")
+    assert found["as_of"] == home.json("assets")["as_of"]
+    told = home.ok("twins")
+    side = found["questions"][0]["sides"][0]
+    assert age(side["last_seen"], found["as_of"]) in told
+    assert age(side["last_seen"]) not in told

@@ -11,6 +11,8 @@ import pytest
 from cmdb.query.identity import RecordRef, Side
 from collector.sources import persons
 from reconcile.deciding import UnknownRecord, Word
+from reconcile.explain import explain
+from reconcile.normalise import forms
 from reconcile.twins import answer, questions, suggestion
 from tests.reconcile.history import START, Engine
 
@@ -94,3 +96,22 @@ def test_the_suggestion_follows_the_evidence(
 def _side(keys: dict[str, tuple[str, ...]]) -> Side:
     record = RecordRef("agent", "a", "hq", "k")
     return Side("ci-1", "box", "Computer", "present", START, (record,), keys)
+
+
+SWAPPED = "FFFACEDD-CF56-4B0F-A0B7-91F1B04D3933"
+"""The lesser of its byte orders is another text."""
+
+
+def test_uuids_are_shown_as_they_were_told(engine: Engine) -> None:
+    rows = [json.loads(line) for line in FAULT.read_text(encoding="utf-8").splitlines()]
+    for row in rows:
+        if (attributes := row.get("attributes")) and attributes.get("bios_uuid", "")[:4] == "4206":
+            attributes["bios_uuid"] = SWAPPED
+    engine.tell(*rows)
+    (question,) = questions(engine.record)
+    assert all(side.keys["bios_uuid"] == (SWAPPED,) for side in question.sides)
+    assert f"both give bios_uuid {SWAPPED};" in question.because[0]
+    found = explain(engine.record, question.sides[0].asset, None, engine.now)
+    told = repr(found.links)
+    assert SWAPPED in told
+    assert str(forms.bios_uuid(SWAPPED)) not in told
