@@ -224,9 +224,16 @@ def _grouped(weighed: Sequence[Weighed], tolerance: Tolerance) -> list[Weighed]:
 
 
 def _form(attribute: Attribute, value: Json) -> str | None:
+    if attribute.span is not None and no_measure(value):
+        return None
     form = FORMS[attribute.normal](value)
     # A placeholder identifies nothing and is still what the firmware says.
     return form if form is not None or not isinstance(value, str) else value.strip() or None
+
+
+def no_measure(value: Json) -> bool:
+    """Whether it cannot be a number of anything: true or false, or less than none."""
+    return isinstance(value, bool) or (value is not None and str(value).lstrip().startswith("-"))
 
 
 def _order(
@@ -283,10 +290,14 @@ def _size(value: Json) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
+_EMPTY = "looked at and empty: says nothing"
+_NO_MEASURE = "no number of anything: kept as said, and says nothing"
+
+
 def _why(entry: Weighed, best: Weighed, authority: Authority) -> str:
     clears = authority.empty is Empty.CLEARS
     if entry.form is None and not clears:
-        return "looked at and empty: says nothing"
+        return _NO_MEASURE if no_measure(entry.claim.value) else _EMPTY
     if entry is best:
         found = "" if entry.form is not None else "looked at and empty, which counts: "
         return found + _why_best(entry, authority)

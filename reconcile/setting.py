@@ -28,9 +28,14 @@ from cmdb.query.identity import asset_ref
 from cmdb.store.port import AssetId, Record
 from reconcile.deciding import DecisionRefused, Word, speaker, whole_asset
 from reconcile.decisions import BY_HAND, decided
+from reconcile.normalise.forms import FORMS
 from reconcile.voices import Voices
 
 _LONGEST = 4_096
+_TYPED: Mapping[str, str] = {
+    "uuid": "a UUID, such as 4c4c4544-0053-3510-8034-b4c04f534d32",
+}
+"""What values are, where not every text is one; by their normal form."""
 _MOST_NUMBER = 2**63 - 1
 _MOST_RECORDS = 1_000
 
@@ -129,6 +134,9 @@ def value_of(attribute: Attribute, text: str) -> Json:
         raise DecisionRefused(_none(attribute, text)) from error
     if not fits(attribute, value):
         raise DecisionRefused(_none(attribute, text))
+    if attribute.normal in _TYPED and FORMS[attribute.normal](value) is None:
+        form = _TYPED[attribute.normal]
+        raise DecisionRefused(f"{attribute.name} is {form}; {text!r} is none that is one machine's")
     return value
 
 

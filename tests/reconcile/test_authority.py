@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
+from cmdb.model.observation import Json
+from reconcile.deciding import DecisionRefused, Word
 from reconcile.explain import attributes, explain
+from reconcile.setting import set_values
 from tests.reconcile.history import Engine, Say
 
 
@@ -75,3 +80,25 @@ def test_a_value_is_shown_with_the_claim_that_is_explained(engine: Engine, said:
             (view.name, view.value, view.source_kind, view.stale, view.losers) for view in shown
         ] == expected
         assert {entry[-1] for entry in expected} >= {0, 1}
+
+
+@pytest.mark.parametrize("value", [True, -4, "-4"])
+def test_what_is_no_number_is_kept_and_counts_for_nothing(
+    engine: Engine, said: Say, value: Json
+) -> None:
+    told = {"name": "pc", "cpu_cores": value, "memory_bytes": value}
+    engine.tell(said("import", "a", 0, **{"class": "Computer"}, attributes=told))
+    assert engine.find("pc").attributes.keys().isdisjoint({"cpu_cores", "memory_bytes"})
+    [cores] = explain(engine.record, "pc", "cpu_cores", engine.now).attributes
+    assert cores.claims[0].value == value
+    assert "no number" in cores.claims[0].why
+
+
+@pytest.mark.parametrize("value", ["zzz", "00000000-0000-0000-0000-000000000000", "12-34"])
+def test_a_person_sets_no_uuid_that_is_none(engine: Engine, said: Say, value: str) -> None:
+    engine.tell(said("import", "a", 0, **{"class": "Computer"}, attributes={"name": "pc"}))
+    word = Word("ann", engine.now)
+    with pytest.raises(DecisionRefused, match="bios_uuid is a UUID"):
+        set_values(engine.record, "pc", [f"bios_uuid={value}"], word)
+    good = "4c4c4544-0053-3510-8034-b4c04f534d32"
+    assert set_values(engine.record, "pc", [f"bios_uuid={good}"], word).values["bios_uuid"] == good
