@@ -118,12 +118,16 @@ class _Telling:
         return self._names[asset]
 
     def _title(self, asset: AssetId) -> str:
-        row = self._seen.rows.get(asset)
-        if row is None or row.id != asset:
-            row = self._record.view.asset(asset)
-        name = row.name if row is not None else ""
+        name = self._name(asset)
         ref = self._ref(asset)
         return ref if not name or name == asset_ref(asset) else f"{ref} ({name})"
+
+    def _name(self, asset: AssetId) -> str:
+        """As people know it now, not as it would be called."""
+        row = self._record.view.asset(asset)
+        if row is None or row.id != asset:
+            row = self._seen.rows.get(asset)
+        return row.name if row is not None else ""
 
     def _assets(self) -> Iterator[AssetPlan]:
         for change in sorted(self._seen.changes, key=lambda change: change.sequence):
@@ -137,7 +141,7 @@ class _Telling:
                     )
                 continue
             row = self._seen.rows.get(change.asset) or self._record.view.asset(change.asset)
-            name, cls = (row.name, row.cls) if row else ("", "")
+            name, cls = self._name(change.asset), row.cls if row else ""
             what = "changed" if change.what in CAME and self._is_there(change) else change.what
             values = self._values(change.asset, detail, row if what in CAME else None)
             own = _OWN if any(each.name == "state" for each in values) else {*_OWN, "why"}

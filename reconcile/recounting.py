@@ -58,7 +58,7 @@ def _view(
 ) -> DecisionView:
     return DecisionView(
         number,
-        decision.act,
+        "set" if _sets(decision) else decision.act,
         decision.at,
         decision.by,
         decision.note,
@@ -81,9 +81,14 @@ class _Assets:
         return {link.asset for link in links.values()}
 
 
+def _sets(decision: Decision) -> bool:
+    """Whether it binds values that a person set to their asset."""
+    return decision.act == "same" and any(key.source == BY_HAND for key in decision.records)
+
+
 def _same(decision: Decision) -> str:
     left, right = _sides(decision)
-    if any(key.source == BY_HAND for key in decision.records):
+    if _sets(decision):
         leader = next((key for key in decision.records if key.source != BY_HAND), None)
         return f"values were set on what {_named((leader,) if leader else ())} is about"
     return f"{_named(left)} and {_named(right)} are about one asset"

@@ -66,6 +66,7 @@ class DecisionView:
 
     number: int
     act: str
+    """As it was said; set where it binds values that a person set."""
     at: datetime
     by: str
     note: str

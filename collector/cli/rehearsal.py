@@ -77,6 +77,7 @@ def _link(row: dict[str, Any]) -> tuple[object, ...]:
     state = " (a question)" if row["state"] == "twin" else ""
     return (
         record_name(row["record"]), row["before"] or "nothing",
-        f"{', '.join(row['after']) or 'nothing'}{state}", how_linked(row["rule"]),
+        f"{', '.join(row['after']) or 'nothing'}{state}",
+        how_linked(row["rule"]) if row["rule"] else "not at all",
         list(dict.fromkeys(told)),
     )  # fmt: skip

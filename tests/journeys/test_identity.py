@@ -186,7 +186,7 @@ def test_what_makes_no_sense_is_refused_in_one_sentence(estate: Estate) -> None:
         assert (done.returncode, done.stdout) == (code, ""), words
         assert len(done.stderr.splitlines()) == 1, done.stderr
     assert estate.json("decisions") == before
-    assert estate.json("twins") == {"questions": []}
+    assert estate.json("twins")["questions"] == []
 
 
 def test_who_decided_is_the_account(server: Server) -> None:
@@ -194,3 +194,13 @@ def test_who_decided_is_the_account(server: Server) -> None:
     server.ok("retire", "stub")
     newest = server.json("decisions")["decisions"][0]
     assert (newest["act"], newest["by"]) == ("retire", "local")
+
+
+def test_what_was_set_is_listed_so_and_an_exclusion_links_nothing(home: Estate) -> None:
+    row = said("import", "list", "pc-1", name="pc-1")
+    home.take_in(row)
+    home.ok("set", "pc-1", "owner=ann")
+    assert [each["act"] for each in home.json("decisions")["decisions"]] == ["set"]
+    told = home.ok("exclude", "--source", "import/list", "--dry-run")
+    assert "not at all" in told
+    assert "joined by" not in told

@@ -150,3 +150,16 @@ def test_what_is_shown_stands_beside_what_would_be(told: Engine) -> None:
     (plan,) = rehearse(told.record, said(report), late).assets
     assert plan.values == (ValueChange("owner", "ops", "sales"),)
     assert not plan.more
+
+
+def test_who_stays_keeps_its_name_in_what_is_told(engine: Engine) -> None:
+    engine.tell(
+        observation("import", "row", 1, attributes={"name": "old"}),
+        observation("agent", "k2", 1, attributes={"name": "new"}),
+    )
+    join = person("same", 20, ref("import", "row"), ref("agent", "k2"))
+    found = rehearse(engine.record, said(join), LATER)
+    assert found.summary == ("ci-2 (new) would join ci-1 (old)",)
+    stays = next(plan for plan in found.assets if plan.asset == "ci-1")
+    assert stays.name == "old"
+    assert ValueChange("name", "old", "new") in stays.values
