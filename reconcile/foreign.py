@@ -1,4 +1,4 @@
-"""Serial numbers of another machine: typed into the wrong row, or a host's given for its guest.
+"""Serial numbers of another machine: typed into the wrong row or amiss, or a host's for its guest.
 
 Told by what else the records say. Nothing is taken where the record that gives a number and one
 that has it share a name or an adapter: machines are renamed, and lists are years old.
@@ -18,6 +18,11 @@ _LABELS = ("mac", "name", "asset_tag")
 """What a row says besides the number, by which is known whose it is."""
 _TIES = ("mac", "name", "bios_uuid", "instance_id", "machine_id")
 _ENOUGH = 2
+_SERIAL = "system_serial"
+_LONG = 6
+"""Characters of a serial number by which a slip is told from another number."""
+_PAIR = 2
+_PUT_RIGHT = "the row was put right since; nobody else ever gave it"
 _TYPED = "typed by hand; name, adapter or asset number are those of another machine"
 _HOSTS = "a virtual machine gives it, and its host has it"
 
@@ -31,10 +36,12 @@ def disown_numbers(grains: Sequence[Grain]) -> None:
     if len({grain.record for grain in grains}) == 1:
         return
     holders = _holders(grains)
-    if not holders:
+    put_right = list(_put_right(grains))
+    if not holders and not put_right:
         return
     known = _Known(grains)
-    for grain, name, value, note in [*_typed(holders, known), *_of_hosts(holders, known)]:
+    foreign = [*_typed(holders, known), *_of_hosts(holders, known), *put_right]
+    for grain, name, value, note in foreign:
         left = grain.of(name) - {value}
         grain.values = {key: held for key, held in grain.values.items() if key != name}
         if left:
@@ -134,6 +141,65 @@ def _of_hosts(holders: _Holders, known: _Known) -> Iterator[_Foreign]:
             if not any(_shared(said, known.by_record[host.record], _TIES) for host in hosts):
                 owner = min(hosts, key=Grain.order)
                 yield grain, name, value, Reason(name, value, owner.key, counted=False, why=_HOSTS)
+
+
+def _put_right(grains: Sequence[Grain]) -> Iterator[_Foreign]:
+    """Serial numbers that a row gave and later put right, where a machine had the right one then.
+
+    Both are alike but for a slip, and nobody else ever gave the first: another machine of the same
+    name, whose successor the row tells of, would have been there before it and not with it.
+    """
+    rows: dict[RecordId, list[Grain]] = {}
+    for grain in grains:
+        if grain.key.source.kind in LISTS and grain.of(_SERIAL):
+            rows.setdefault(grain.record, []).append(grain)
+    for row in rows.values():
+        for before in row:
+            for after in row:
+                owner = _right_then(before, after, grains)
+                if owner is not None and not _given_again(before, row, after, grains):
+                    (value,) = before.of(_SERIAL)
+                    note = Reason(_SERIAL, value, owner.key, counted=False, why=_PUT_RIGHT)
+                    yield before, _SERIAL, value, note
+
+
+def _right_then(before: Grain, after: Grain, grains: Sequence[Grain]) -> Grain | None:
+    """Who looked, and had the number that a row gave afterwards while it gave another."""
+    if before.spans[-1][1] >= after.first or not before.of("name") & after.of("name"):
+        return None
+    if not _slipped(before.of(_SERIAL), after.of(_SERIAL)):
+        return None
+    found = [
+        grain
+        for grain in grains
+        if grain.key.source.kind not in LISTS
+        and grain.of(_SERIAL) & after.of(_SERIAL)
+        and grain.of("name") & before.of("name")
+        and grain.first <= before.spans[-1][1]
+    ]
+    return min(found, key=Grain.order, default=None)
+
+
+def _given_again(
+    before: Grain, row: Sequence[Grain], after: Grain, grains: Sequence[Grain]
+) -> bool:
+    """Whether somebody else gives the number, too, or the row does after it was put right."""
+    value = before.of(_SERIAL)
+    others = (grain for grain in grains if grain.record != before.record)
+    if any(grain.of(name) & value for grain in others for name in SERIALS):
+        return True
+    return any(g.of(_SERIAL) & value and g.spans[-1][1] > after.first for g in row)
+
+
+def _slipped(one: Set[str], two: Set[str]) -> bool:
+    """Whether two numbers are one but for a character, or for two that changed places."""
+    if len(one) != 1 or len(two) != 1:
+        return False
+    left, right = min(one), min(two)
+    if len(left) != len(right) or len(left) < _LONG or left == right:
+        return False
+    pairs = [(a, b) for a, b in zip(left, right, strict=True) if a != b]
+    return len(pairs) == 1 or (len(pairs) == _PAIR and pairs[0] == pairs[1][::-1])
 
 
 def _shared(one: _Values, two: _Values, keys: Sequence[str]) -> int:
