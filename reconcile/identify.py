@@ -22,6 +22,7 @@ from reconcile.evidence import KEYS, LENT, MODEL, SINGLE, SOLE
 from reconcile.grains import grains_of
 from reconcile.objections import Objection, Objections, Rulings
 from reconcile.rules.model import CROWDED
+from reconcile.strangers import in_three
 from reconcile.stretches import Clusters, Identified, Subject, cut
 from reconcile.unlike import speaks_for
 
@@ -80,7 +81,7 @@ class _Work:
         self._cluster = {
             (grain.record, grain.node): Cluster.of_grain(grain) for grain in self._grains
         }
-        self._objections = Objections(rulings)
+        self._objections = Objections(rulings, self._grains)
         self._rulings = rulings
         self._ignored = ignored
 
@@ -143,6 +144,9 @@ class _Work:
             pairs = list(combinations(clusters, 2))
             against = [self._objections.between(one, two, name) for one, two in pairs]
             if not any(against):
+                if self._on_strangers(name, clusters):
+                    self._settle(name, value, holders)
+                    continue
                 for grain in holders[1:]:
                     self._join(holders[0], grain, name, value)
             elif _only_parted(clusters, pairs, against):
@@ -151,6 +155,15 @@ class _Work:
                     self._join(one, two, name, value)
             else:
                 self._settle(name, value, holders)
+
+    def _on_strangers(self, name: str, clusters: Sequence[Cluster]) -> bool:
+        """Whether a value is on three that have nothing else in common: it identifies nobody."""
+        if name not in SINGLE or len(clusters) <= _PAIR:
+            return False
+        pairs = combinations(range(len(clusters)), 2)
+        against = self._objections.strangers
+        strange = {(a, b) for a, b in pairs if against(clusters[a], clusters[b], name)}
+        return in_three(clusters, strange)
 
     def _holders(self, name: str, kin: Sequence[str]) -> list[tuple[str, list[Grain]]]:
         """Values of a key with the grains that carry them, in order of content."""
@@ -195,7 +208,8 @@ class _Work:
             second.note(two, Reason(name, value, one.key, counted=False, why=why))
             doubtful = against is None or against.doubtful
             # A value that a third thing carries, too, is no reason to ask about two of them.
-            if doubtful and sides == _PAIR and name in SINGLE:
+            asked = name in SINGLE or (against is not None and against.asked)
+            if doubtful and sides == _PAIR and asked:
                 first.rivals.add(second)
                 second.rivals.add(first)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from cmdb.model.observation import RecordKey
@@ -10,6 +10,7 @@ from cmdb.store.port import RecordId
 from reconcile.account import normal_address
 from reconcile.cluster import LISTS, SERIALS, Cluster, Grain
 from reconcile.evidence import KEYS, SINGLE
+from reconcile.strangers import Strangers
 from reconcile.unlike import (
     by_turns,
     disjoint,
@@ -36,6 +37,8 @@ _NAMES = frozenset({"name", "local_mac"})
 """Labels that many things of one kind have by turns at one address."""
 _TURNS = "two machines with other adapters speak by turns"
 _AT_ONCE = "both were live at once, with other adapters"
+_ROLLED_OUT = "both were first heard within a day, with other names and other adapters"
+_LENT_BY_TURNS = "two native keys and names by turns: one adapter that is lent, or two systems"
 _ALONE = frozenset({"bios_uuid", "machine_id"})
 """Makers give a UUID to several machines, images bring a machine id: neither is proof alone."""
 
@@ -49,6 +52,8 @@ class Objection:
     """Whether a person should be asked."""
     ruled: bool = False
     """Whether a person said so."""
+    asked: bool = False
+    """Whether a person should be asked, whatever the key of the value that they share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +87,9 @@ class Rulings:
 class Objections:
     """Weighs what two clusters say against each other."""
 
-    def __init__(self, rulings: Rulings) -> None:
+    def __init__(self, rulings: Rulings, grains: Sequence[Grain]) -> None:
         self._rulings = rulings
+        self._strangers = Strangers(grains)
         self.watched: set[RecordId] = set()
         """Records that may yet prove to be live at once with others."""
 
@@ -98,7 +104,15 @@ class Objections:
         if certain is None and name in _NAMES:
             certain = _one_name_of_two(one, two)
         certain = certain or _of_other_kinds(one, two, name)
-        return certain or self._live_at_once(one, two) or _unlike(one, two, name)
+        found = certain or self._live_at_once(one, two) or _unlike(one, two, name)
+        return found or self._strange(one, two, name)
+
+    def strangers(self, one: Cluster, two: Cluster, name: str) -> bool:
+        """Whether names and adapters differ, and a value of the key is all that is alike."""
+        if name not in SINGLE or not in_all_but(one, two, *_kin(name)):
+            return False
+        rivals = any(True for _ in _rival_accounts(one, two, named=False))
+        return rivals and self._strangers.share_only(one, two, name)
 
     def replaced(self, one: Cluster, two: Cluster, key: RecordKey) -> str:
         """Why a native key went over to another thing, or nothing.
@@ -147,6 +161,46 @@ class Objections:
         self.watched.update(grain.record for pair in pairs for grain in pair)
         return None
 
+    def _strange(self, one: Cluster, two: Cluster, name: str) -> Objection | None:
+        """Whether one value is alike that may have been given to two, and all else is against it.
+
+        A maker's filler in place of a serial number, a typing error, an adapter that is lent.
+        """
+        if name == "mac":
+            return self._lent(one, two)
+        if name not in SINGLE or one.of("name") & two.of("name"):
+            return None
+        if self.strangers(one, two, name) and any(
+            self._strangers.first_on_one_day(*pair)
+            for pair in _rival_accounts(one, two, named=False)
+        ):
+            return Objection(_ROLLED_OUT, doubtful=not _surely_two(one, two))
+        if one.of("mac") & two.of("mac") or not self._strangers.share_only(one, two, name):
+            return None
+        why = self._strangers.of_other_make(one, two)
+        return Objection(why, doubtful=True) if why else None
+
+    def _lent(self, one: Cluster, two: Cluster) -> Objection | None:
+        """Whether agents without any number speak by turns, and share one adapter alone."""
+        shared = one.of("mac") & two.of("mac")
+        if len(shared) != 1 or not disjoint(one, two, "name"):
+            return None
+        if not self._strangers.without_numbers(one, two):
+            return None
+        if not self._strangers.differ(one, two, "name"):
+            return None
+        if not self._strangers.share_only(one, two, "mac"):
+            return None
+        pairs = [
+            (left, right)
+            for left, right in _rival_accounts(one, two, named=False)
+            if left.key.source.kind == right.key.source.kind == "agent"
+        ]
+        if any(interleave(left, right) for left, right in pairs):
+            return Objection(_LENT_BY_TURNS, doubtful=True, asked=True)
+        self.watched.update(grain.record for pair in pairs for grain in pair)
+        return None
+
     def _ruled(self, one: Cluster, two: Cluster) -> Objection | None:
         if not self._rulings.different:
             return None
@@ -156,6 +210,10 @@ class Objections:
             if (left in first and right in second) or (left in second and right in first):
                 return Objection(ruling.why, ruled=True)
         return None
+
+
+def _kin(name: str) -> tuple[str, ...]:
+    return (name, *KEYS[name].kin)
 
 
 def _of_other_kinds(one: Cluster, two: Cluster, name: str) -> Objection | None:

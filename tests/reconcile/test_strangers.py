@@ -293,13 +293,13 @@ def test_what_is_one_thing_and_what_is_not(
     engine.tell(*(line.said for line in lines), group=3)
     assets = defaultdict(set)
     for line in lines:
-        assets[line.thing].add(_asset(engine, line.said))
+        assets[line.thing].add(asset_of(engine, line.said))
     assert all(len(found) == 1 for found in assets.values()), "one thing is several"
     assert len(set.union(*assets.values())) == len(assets), "several things are one"
     assert list(engine.record.ledger.twins()) == [], "nobody is asked"
 
 
-def _asset(engine: Engine, said: dict[str, Any]) -> int:
+def asset_of(engine: Engine, said: dict[str, Any]) -> int:
     """Whom a line is about."""
     ledger = engine.record.ledger
     source = Source(said["source"]["kind"], said["source"]["instance"])
