@@ -142,7 +142,10 @@ class Home:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise HomeError(f"cannot write {path}: {error.strerror}") from error
+            raise HomeError(
+                f"cannot write {path}: {error.strerror}; also a command that only reads keeps a"
+                " lock there: use a copy of the home that can be written (--home)"
+            ) from error
         try:
             self._take(descriptor, name)
             _write_pid(descriptor, path)

@@ -112,3 +112,10 @@ def test_commands_write_for_their_owner_alone(module: str) -> None:
         check=True, umask=0o022,
     )  # fmt: skip
     assert done.stdout.splitlines()[-1] == "umask 0o77"
+
+
+def test_a_home_that_cannot_be_written_says_what_to_do(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home").create()
+    (home.run_dir / "serve.lock").mkdir()
+    with pytest.raises(HomeError, match="cannot write .*only reads.*--home"):
+        home.holder("serve")
