@@ -117,5 +117,5 @@ def test_commands_write_for_their_owner_alone(module: str) -> None:
 def test_a_home_that_cannot_be_written_says_what_to_do(tmp_path: Path) -> None:
     home = Home(tmp_path / "home").create()
     (home.run_dir / "serve.lock").mkdir()
-    with pytest.raises(HomeError, match="cannot write .*only reads.*--home"):
+    with pytest.raises(HomeError, match=r"cannot write .*only reads.*--home"):
         home.holder("serve")
