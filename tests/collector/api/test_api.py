@@ -113,16 +113,6 @@ def _failing(_: Context, __: NoParams) -> Iterator[Taken]:
     raise UnknownAsset("nothing to export")
 
 
-@dataclass(frozen=True)
-class NumberParams:
-    number: int
-    before: int | None = None
-
-
-def _number(_: Context, params: NumberParams) -> Taken:
-    return Taken("number", params.number)
-
-
 OPERATIONS = (
     Operation("things.show", "GET", "/things/{ref}", "One", ThingParams, Thing, _thing, VIEWER),
     Operation(
@@ -139,8 +129,6 @@ OPERATIONS = (
         "files.import", "POST", "/import/{name}", "Take", FileParams, Taken, _upload, ADMINISTRATOR
     ),
     Operation("lines", "GET", "/lines", "All", NoParams, Taken, _lines, VIEWER, stream=True),
-    Operation("undo", "POST", "/undo", "Undo", NumberParams, Taken, _number, ADMINISTRATOR),
-    Operation("numbered", "GET", "/n/{number}", "One", NumberParams, Taken, _number, VIEWER),
     Operation("failing", "GET", "/failing", "None", NoParams, Taken, _failing, VIEWER, stream=True),
 )
 
@@ -400,22 +388,3 @@ def _certificate(folder: Path) -> TlsFiles:
         )
     )
     return files
-
-
-def test_numbers_are_those_that_can_be_looked_up(api: Api) -> None:
-    with api.client() as client:
-        for said in (True, -1, 2**63, "x"):
-            problem(client.post("/undo", json={"number": said}), 422)
-        assert client.post("/undo", json={"number": 2**63 - 1}).json()["size_bytes"] == 2**63 - 1
-        for path in (f"/n/{2**63}", "/n/-1", f"/n/1?before={2**64}", "/things/a?limit=-1"):
-            told = problem(client.get(path), 422)["detail"]
-            assert "SQLite" not in told
-        assert client.get("/n/7?before=3").json()["size_bytes"] == 7
-
-
-def test_an_error_speaks_of_lists_as_json_does(api: Api) -> None:
-    with api.client() as client:
-        body = {"name": "n", "tags": "one"}
-        told = problem(client.put("/things/a", json=body), 422)["detail"]
-    assert "valid list" in told or "a list" in told
-    assert "tuple" not in told
