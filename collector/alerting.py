@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from pathlib import Path
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from licenses.catalogue.load import Catalogue
 
 _LOOK_EVERY_S = 2.0
+_LOOK_LATEST_S = 60.0
+_REST = 20
+"""So many times as long as a look took it waits for the next: in a large estate that moves all the
+while, alerts are not to take the processor from those who ask."""
 _log = logging.getLogger(__name__)
 
 
@@ -84,6 +89,7 @@ class Alerting:
         """Evaluates and delivers until it is told to stop; a failure is told once and retried."""
         failing = False
         while not stop.is_set():
+            began = time.thread_time()
             try:
                 with reading() as record:
                     self.evaluate(record, record.view.replay_clock() or clock())
@@ -93,4 +99,9 @@ class Alerting:
                 if not failing:
                     _log.warning("alerts are not checked for now: %s", error)
                 failing = True
-            stop.wait(_LOOK_EVERY_S)
+            stop.wait(pause_s(time.thread_time() - began))
+
+
+def pause_s(took_s: float) -> float:
+    """Time until the next look, after one that used the processor for so long."""
+    return min(max(_LOOK_EVERY_S, _REST * took_s), _LOOK_LATEST_S)
