@@ -12,6 +12,8 @@ from reconcile.keys import SCAN
 SERIALS = ("system_serial", "board_serial")
 LISTS = frozenset({"import", "manual"})
 """Kinds of source whose numbers are typed by hand."""
+LIVE = frozenset({"agent", "cloud", "snmp"})
+"""Kinds of source that look at things; a list may have one machine in two rows."""
 _CONTAINER = "Container"
 _MOST_REASONS = 32
 

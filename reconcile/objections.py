@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cmdb.model.observation import RecordKey
 from cmdb.store.port import RecordId
 from reconcile.account import normal_address
-from reconcile.cluster import LISTS, SERIALS, Cluster, Grain
+from reconcile.cluster import LISTS, LIVE, SERIALS, Cluster, Grain
 from reconcile.evidence import KEYS, SINGLE
 from reconcile.strangers import Strangers
 from reconcile.unlike import (
@@ -29,8 +29,6 @@ from reconcile.virtual import (
     with_number_of_host,
 )
 
-_LIVE_KINDS = frozenset({"agent", "cloud", "snmp"})
-"""Kinds of source that look at things; a list may have one machine in two rows."""
 _LABELS = frozenset({"asset_tag"})
 """Keys that people put on things: what people typed elsewhere does not speak against them."""
 _NAMES = frozenset({"name", "local_mac"})
@@ -342,7 +340,7 @@ def _with_kin(cluster: Cluster, name: str) -> set[str]:
 def _rival_accounts(one: Cluster, two: Cluster, *, named: bool) -> Iterator[tuple[Grain, Grain]]:
     """Accounts of both that one source gives, and so gives of two things if at once."""
     for left in one.grains:
-        if left.key.source.kind in _LIVE_KINDS:
+        if left.key.source.kind in LIVE:
             for right in two.grains:
                 if one_observer(left, right, named=named):
                     yield left, right

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import chain
 
 from cmdb.store.port import RecordId
-from reconcile.cluster import SERIALS, Cluster, Grain
+from reconcile.cluster import LIVE, SERIALS, Cluster, Grain
 from reconcile.evidence import MODEL, SINGLE
 from reconcile.keys import SCAN
 
@@ -23,7 +23,6 @@ _HANDHELD = frozenset({"Computer", "Phone"})
 _DAY = 24 * 3600 * 1_000_000
 _SHORTEST = 3
 """Characters by which a word of a model tells of the same model."""
-_LIVE = frozenset({"agent", "cloud", "snmp"})
 _NONE: Set[str] = frozenset()
 
 
@@ -102,7 +101,7 @@ class Strangers:
 
     def _look(self, side: Cluster) -> bool:
         """Whether nobody but those who look at it tells of it: lists have names of their own."""
-        return all(grain.key.source.kind in _LIVE for grain in self._of(side))
+        return all(grain.key.source.kind in LIVE for grain in self._of(side))
 
 
 def in_three(clusters: Sequence[Cluster], strange: Set[tuple[int, int]]) -> bool:
