@@ -188,8 +188,9 @@ def test_a_search_that_makes_no_sense_is_refused(record: Record, search: dict[st
         record.view.search(Search(**search))
 
 
+@pytest.mark.parametrize("text", ["", "m"])
 @pytest.mark.parametrize("order", ["name", "-name", "last_seen", "-last_seen", "vendor", "id"])
-def test_pages_hold_every_asset_once_in_order(record: Record, order: str) -> None:
+def test_pages_hold_every_asset_once_in_order(record: Record, order: str, text: str) -> None:
     assets = put(
         record,
         *(
@@ -203,14 +204,14 @@ def test_pages_hold_every_asset_once_in_order(record: Record, order: str) -> Non
     seen: list[AssetId] = []
     cursor: str | None = None
     for _ in range(9):
-        page = record.view.search(Search(order=order, limit=4, after=cursor))
+        page = record.view.search(Search(text, order=order, limit=4, after=cursor))
         assert page.total == 25
         seen += [row.id for row in page.rows]
         cursor = page.cursor
         if cursor is None:
             break
     assert sorted(seen) == sorted(assets)
-    whole = record.view.search(Search(order=order, limit=50)).rows
+    whole = record.view.search(Search(text, order=order, limit=50)).rows
     assert seen == [row.id for row in whole]
 
 

@@ -30,6 +30,7 @@ STATES = ("present", "missing", "retired")
 _ID = re.compile(r"(?:ci-)?(\d{1,15})", re.IGNORECASE | re.ASCII)
 _SHOWN_CANDIDATES = 5
 _CHUNK = 500
+_SHOWN = "a.hidden=0"
 _INSIDE = f"a.parent IS NOT NULL AND a.cls IN ({','.join(repr(each.name) for each in CLASSES)})"
 """Parts are found by class, then by name."""
 
@@ -144,12 +145,13 @@ class _Order:
 
     def __init__(self, column: str, *, descending: bool) -> None:
         self._column = column
+        self.by_time = column in _INSTANTS
         direction, self._beyond = ("DESC", "<") if descending else ("ASC", ">")
         self.sql = f"missing, key COLLATE NOCASE {direction}, id"
 
     def columns(self, *, parts: bool) -> str:
         """SQL of what orders: of parts, or of things."""
-        if self._column in _INSTANTS:
+        if self.by_time:
             seen = rows.LAST_SEEN if parts and self._column == "last_seen" else f"a.{self._column}"
             return f"a.id, 0 AS missing, {seen} AS key"
         value = f"a.{self._column}"
@@ -183,13 +185,16 @@ def _matching(search: Search, order: _Order) -> tuple[str, list[object]]:
     for parts, text in sides:
         side = "a.parent IS NOT NULL" if parts else "a.parent IS NULL"
         where = " AND ".join([side, *clauses, *([text] if words else [])])
-        selects.append(f"SELECT {order.columns(parts=parts)} FROM asset a WHERE {where}")
+        # Left to choose, SQLite looks each thing up by its id: in a row of two kilobytes.
+        narrow = words and not parts and order.by_time and clauses == [_SHOWN]
+        by = " INDEXED BY asset_seen" if narrow else ""
+        selects.append(f"SELECT {order.columns(parts=parts)} FROM asset a{by} WHERE {where}")
         bound += [*values, *([words] if words else [])]
     return " UNION ALL ".join(selects), bound
 
 
 def _where(search: Search) -> tuple[list[str], list[object]]:
-    clauses, values = ["a.hidden=0"], list[object]()
+    clauses, values = [_SHOWN], list[object]()
     class_sql, class_values = class_filter(search.cls)
     if class_sql:
         clauses.append(class_sql.removeprefix("AND "))

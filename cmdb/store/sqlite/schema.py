@@ -226,6 +226,12 @@ UPDATE asset SET stale_at=0 WHERE id IN
 """Step 11: names that a record of an asset says and that lost. Assets with several records are due
 to be projected anew, in the background, which fills it."""
 
+_SEEN = """
+CREATE INDEX asset_seen ON asset (id, last_seen, first_seen) WHERE parent IS NULL AND hidden=0;
+"""
+"""Step 12: a text that thousands of things contain is read in order of time from an index of its
+own; their rows are so wide that each lies on another page."""
+
 
 MIGRATIONS: tuple[Migration, ...] = (
     _LEDGER + _VIEW,
@@ -239,6 +245,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _step_9,
     _TOLD,
     _OTHER_NAMES,
+    _SEEN,
 )
 
 COLUMNS = (
