@@ -16,11 +16,12 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cmdb.people import Directory, Identity
 from cmdb.query.encode import to_json
+from cmdb.query.written import to_bytes
 from cmdb.web.problem import (
     Problem,
     Refused,
@@ -200,7 +201,7 @@ def _answer(request: Request, result: object) -> Response:
         following = request.url.include_query_params(after=cursor)
         target = following.path + (f"?{following.query}" if following.query else "")
         headers["link"] = f'<{target}>; rel="next"'
-    return JSONResponse(to_json(result), headers=headers)
+    return Response(to_bytes(result), media_type="application/json", headers=headers)
 
 
 def _stream(operation: Operation, services: ApiServices, who: Identity, params: object) -> Response:

@@ -18,8 +18,9 @@ _PLAIN = frozenset({str, int, float, bool, type(None)})
 _PLAIN_FIELDS = frozenset(
     {name + more for name in ("str", "int", "float", "bool") for more in ("", " | None")}
 )
-_JSON_FIELDS = frozenset({"Json", "Mapping[str, Json]"})
 _ROWS_FIELD = "tuple[Mapping[str, Json], ...]"
+JSON_FIELDS = frozenset({"Json", "Mapping[str, Json]", _ROWS_FIELD})
+"""How fields are declared that hold JSON as it stands."""
 _JSON = frozenset({dict, list}) | _PLAIN
 _Encoder = Callable[[object], Json]
 _known: dict[type, _Encoder] = {}
@@ -74,7 +75,7 @@ def _of_field(declared: str) -> _Encoder:
         return _as_it_stands
     if declared == _ROWS_FIELD:
         return _rows
-    return _json if declared in _JSON_FIELDS else to_json
+    return _json if declared in JSON_FIELDS else to_json
 
 
 def _as_it_stands(value: object) -> Json:
