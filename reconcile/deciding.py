@@ -146,7 +146,7 @@ def exclude(record: Record, what: str, word: Word, *, source: bool, out: bool) -
     act = "exclude" if out else "include"
     if source:
         speaker = source_of(what)
-        if not any(row.key.source == speaker for row in record.ledger.all_records()):
+        if speaker not in record.ledger.sources():
             raise UnknownRecord(f"no source {what!r} has said anything: write kind/instance")
         _refuse_if(what, so=speaker in holding.sources, out=out)
         return word.says(act, (), **{SOURCE: what})

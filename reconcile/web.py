@@ -15,7 +15,7 @@ from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel, Field
 from starlette.responses import RedirectResponse, Response
 
-from cmdb.model.observation import Decision
+from cmdb.model.observation import Decision, Source
 from cmdb.people.roles import CHANGE_MANAGER
 from cmdb.query.identity import Decided
 from cmdb.store.port import Record, UnknownAsset
@@ -30,6 +30,7 @@ from reconcile.recounting import decisions
 
 _FOLDER = Path(__file__).parent / "templates"
 _MOST_LISTED = 500
+_MOST_OFFERED = 200
 _DIGITS = 18
 """So many fit what a store can look up."""
 
@@ -202,7 +203,8 @@ class IdentityPages:
         with self._shell.services.reading() as record:
             at = self._shell.services.at(record)
             found = decisions(record, asset or None)
-            sources = decided(record.ledger.decisions()).sources
+            out = decided(record.ledger.decisions()).sources
+            others = [each for each in record.ledger.sources() if each not in out]
         made = request.query_params.get("made", "")
         return self._shell.page(
             request,
@@ -213,7 +215,8 @@ class IdentityPages:
             shown=found[:_MOST_LISTED],
             total=len(found),
             asset=asset,
-            out=sorted(f"{each.kind}/{each.instance}" for each in sources)[:_MOST_LISTED],
+            out=sorted(f"{each.kind}/{each.instance}" for each in out)[:_MOST_LISTED],
+            sources=_offered(others),
             made=next((each for each in found if str(each.number) == made), None),
             may=self._may(request),
         )
@@ -278,6 +281,12 @@ def subject_with(desk: Desk | None) -> Callable[[Shell], Subject]:
         return Subject(router, navs, _FOLDER)
 
     return subject
+
+
+def _offered(sources: Sequence[Source]) -> list[str]:
+    """Names of sources to choose from; agents last, of which each machine has one."""
+    found = sorted(sources, key=lambda each: each.kind == "agent")
+    return [f"{each.kind}/{each.instance}" for each in found[:_MOST_OFFERED]]
 
 
 def _wanted(act: str) -> Act:

@@ -91,6 +91,10 @@ class Ledger(Protocol):
         """Whether anything was ever said by a source of a kind."""
         ...
 
+    def sources(self) -> tuple[Source, ...]:
+        """All that have records, by kind and instance."""
+        ...
+
     def count(self) -> int:
         """Number of records."""
         ...

@@ -123,6 +123,7 @@ def test_a_key_is_its_source_scope_and_native_key(record: Record) -> None:
         rows = [record.ledger.heard(found, T0, full=False) for found in keys]
     assert len({row.id for row in rows}) == len(keys)
     assert [row.key for row in record.ledger.all_records()] == sorted(keys)
+    assert record.ledger.sources() == tuple(sorted({found.source for found in keys}))
     assert set(record.ledger.records(row.id for row in rows)) == {row.id for row in rows}
 
 
@@ -366,6 +367,7 @@ def test_erasing_a_scope_takes_all_of_it_and_nothing_else(record: Record) -> Non
         assert record.ledger.erase_scope("demo") == 1
         assert record.ledger.erase_scope("nowhere") == 0
     assert [row.key.scope for row in record.ledger.all_records()] == ["office"]
+    assert record.ledger.sources() == (key("a").source,)
     assert record.ledger.sections(gone.id) == {}
     assert list(record.ledger.past(gone.id, KIND)) == []
     assert record.ledger.link_history(gone.id) == ()
@@ -373,6 +375,9 @@ def test_erasing_a_scope_takes_all_of_it_and_nothing_else(record: Record) -> Non
     assert record.ledger.sections(kept)[KIND].body == b"new"
     (title,) = [title.id for title in record.view.titles() if title.name == "bash"]
     assert record.view.holders_of(title) == {1: ("5.2",)}
+    with record.transaction(T0):
+        assert record.ledger.erase_scope("office") == 1
+    assert record.ledger.sources() == ()
 
 
 def test_a_memo_is_kept_with_its_transaction(record: Record) -> None:

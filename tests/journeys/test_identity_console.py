@@ -61,6 +61,7 @@ def test_a_whole_source_is_excluded_seen_first_and_taken_back(
         return {row["name"]: row["value"] for row in page}.get("owner")
 
     page = client.get("/decisions").text
+    assert '<option value="import/list">' in page
     form = {"csrf": token(page), "act": "exclude-source", "other": "import/list", "note": "stale"}
     shown = client.post("/identity/ask", data=form).text
     assert re.search(r"<b>2 assets would change</b>:\s*1 changed, 1 dissolved", shown)
@@ -70,6 +71,7 @@ def test_a_whole_source_is_excluded_seen_first_and_taken_back(
     assert made.url.path == "/decisions"
     assert owner() is None
     assert "Include again" in made.text
+    assert '<option value="import/list">' not in made.text
     assert client.post("/identity/ask", data=form).status_code == 422, "it is excluded already"
     again = {**form, "act": "include-source"}
     assert "Include it</button>" in client.post("/identity/ask", data=again).text

@@ -90,6 +90,11 @@ class SqliteLedger:
         with translated(self._path):
             return self._names.has_kind(kind)
 
+    def sources(self) -> tuple[Source, ...]:
+        """See the port."""
+        with translated(self._path):
+            return self._names.sources()
+
     def count(self) -> int:
         """See the port."""
         with translated(self._path):

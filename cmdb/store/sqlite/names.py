@@ -46,6 +46,14 @@ class Names:
             self._kinds.add(kind)
         return True
 
+    def sources(self) -> tuple[Source, ...]:
+        """All that have records, by kind and instance."""
+        rows = self._db.execute(
+            "SELECT kind, instance FROM source s WHERE EXISTS"
+            " (SELECT 1 FROM record WHERE source = s.id) ORDER BY kind, instance"
+        )
+        return tuple(Source(kind, instance) for kind, instance in rows)
+
     def forget(self) -> None:
         """Drops numbers that a rolled-back transaction may have made."""
         self._sources.clear()
