@@ -66,6 +66,22 @@ def test_what_was_believed_is_what_stood_in_the_view(data: st.DataObject) -> Non
         record.close()
 
 
+def test_a_value_told_with_the_report_that_leaves_others_out_was_believed_alone(
+    tmp_path: Path,
+) -> None:
+    """The feed, which corrects what is told of the past, is silent where values are alike."""
+    serial = {"system_serial": "AAA111"}
+    engine = Engine(open_record(tmp_path / "record.db"))
+    engine.tell(observation("agent", "k1", 0, full=False, attributes=serial | {"owner": "OPS"}))
+    engine.tell(observation("scan", "10.0.0.5", 0, attributes=serial | {"owner": "ops"}))
+    engine.tell(observation("agent", "k1", 1))
+    engine.tell(observation("agent", "k1", 1, full=False, attributes=serial))
+    state = state_of(engine.record)
+    assert [asset[4] for asset in state["assets"].values()] == [serial | {"owner": "ops"}]
+    assert past_of(engine, None, START + timedelta(hours=1)) == state
+    engine.record.close()
+
+
 MACHINES = ("k1", "k2", "k3")
 KINDS = ("agent", "import", "cloud")
 
