@@ -75,9 +75,8 @@ def thinned(known: Timeline, before: int, borders: Sequence[int], *, each: bool)
         if visit.last < before:
             held.setdefault(_group(visit, borders, each=each), []).append(place)
     going = {place for places in held.values() for place in places[1:-1]}
-    return Timeline(
-        known.nodes, [visit for place, visit in enumerate(known.visits) if place not in going]
-    )
+    visits = [visit for place, visit in enumerate(known.visits) if place not in going]
+    return Timeline(known.nodes, visits, known.sayings.within([visit.first for visit in visits]))
 
 
 def _group(visit: Visit, borders: Sequence[int], *, each: bool) -> _Group:

@@ -6,12 +6,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from cmdb.model.observation import SCALARS, Extent, Observation, RecordKey, SectionKind
-from cmdb.store.port import Identifier, Ledger, RecordId
+from cmdb.store.port import Identifier, Ledger, RecordId, RecordRow
 from reconcile import keys, timeline
 from reconcile.evidence import Told, told
 from reconcile.instants import to_micros
 from reconcile.rules.model import DEFAULTS, Rules
-from reconcile.timeline import Timeline
+from reconcile.sayings import Saying, Sayings, saying
+from reconcile.timeline import Timeline, Visit
 
 _TELLING = frozenset({*SCALARS, SectionKind.HEAD, SectionKind.INTERFACES})
 _SAID_BY_ITS_KEY = frozenset({"observer"})
@@ -41,8 +42,23 @@ class Witness:
         self.fresh: Counter[Identifier] = Counter()
         """By how many records a value is carried since this transaction began."""
 
-    def hear(self, record: RecordId, observation: Observation) -> None:
-        """Notes what an observation tells of identity and place."""
+    def hear(self, before: RecordRow, observation: Observation) -> None:
+        """Notes what an observation tells of identity and place, and of what it speaks.
+
+        Args:
+            before: Its record as it was before; what it said then is not told yet.
+            observation: What is said.
+        """
+        visits = self.timeline(before.id).visits
+        newest = visits[-1] if visits else None
+        self._hear(before.id, observation)
+        self._say(before, observation, newest)
+
+    def sayings(self, record: RecordId) -> Sayings:
+        """When a record spoke of what; not to be altered by others."""
+        return self.timeline(record).sayings
+
+    def _hear(self, record: RecordId, observation: Observation) -> None:
         relations = observation.sections.get(SectionKind.RELATIONS)
         if relations is not None and isinstance(relations.value, list):
             found = self._found.setdefault(record, set())
@@ -56,9 +72,43 @@ class Witness:
 
     def adopt(self, record: RecordId, observation: Observation) -> None:
         """What a record without a timeline said from its first hearing to its last."""
-        self.hear(record, observation)
+        self._hear(record, observation)
         known = self.timeline(record)
         known.visits[-1].last = max(known.visits[-1].last, to_micros(observation.received_at))
+
+    def _say(self, before: RecordRow, observation: Observation, newest: Visit | None) -> None:
+        """Notes of what an observation speaks, unless the newest visit merely goes on with it."""
+        at = to_micros(min(observation.observed_at, observation.received_at))
+        full_at = -1 if before.full_at is None else to_micros(before.full_at)
+        new, known = saying(observation, at), self.timeline(before.id)
+        sayings, visits = known.sayings, known.visits
+        left = new.left if at > full_at else new.left & (sayings.left or new.left)
+        other = observation.full and at >= full_at and sayings.left not in {None, left}
+        late = at < to_micros(before.seen_at)
+        begun = not late and visits[-1] is not newest
+        if newest is not None and (begun or other):
+            self._close(before, known, newest.first)
+        if observation.full and at >= full_at:
+            sayings.left = left
+        if late or begun or other:
+            changed = sayings.note(new, known.borders())
+            if changed or other:
+                self._altered[before.id] = True
+
+    def _close(self, before: RecordRow, known: Timeline, since: int) -> None:
+        """Notes when the record spoke last of each section before what it is about to say."""
+        held: dict[int, int] = {}
+        for kind, told_at in self._ledger.told_at(before.id).items():
+            at = to_micros(told_at)
+            held[at] = held.get(at, 0) | 1 << kind.number
+        left = (known.sayings.left or 0) & ~sum(held.values())
+        full_at = None if before.full_at is None else to_micros(before.full_at)
+        rows = [Saying(at, said, left if at == full_at else 0) for at, said in held.items()]
+        if full_at is not None and full_at not in held and left:
+            rows.append(Saying(full_at, 0, left))
+        for row in rows:
+            if row.at >= since:
+                known.sayings.note(row, known.borders())
 
     def _says_nothing(self, record: RecordId, said: Told, at: int) -> bool:
         """Whether a statement repeats the class of its thing and tells no more.

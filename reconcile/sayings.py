@@ -1,0 +1,132 @@
+"""When a record spoke of its sections, as far as a word that comes late is judged by it.
+
+A late word ends where its section was said again, or was left out of a whole report. Of what was
+said again a section keeps the last time alone, and of what was never said it keeps nothing. So
+each visit of a timeline keeps the first and the last time of each section; mostly that is one
+time of all. Knows no words.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from cmdb.model.observation import Extent, Observation, SectionKind
+
+Micros = int
+Kinds = int
+"""Section kinds, a bit for each by its number."""
+_EVERY: Kinds = sum(1 << kind.number for kind in SectionKind)
+_WHOLE = frozenset({Extent.FULL, Extent.UNCHANGED, Extent.CHANGED})
+
+
+class Saying(NamedTuple):
+    """Of which sections a record spoke at one time."""
+
+    at: Micros
+    said: Kinds
+    """Told whole, new or again."""
+    left: Kinds
+    """Left out of a whole report."""
+
+    @property
+    def kinds(self) -> Kinds:
+        """Both."""
+        return self.said | self.left
+
+
+@dataclass
+class Sayings:
+    """Those of one record."""
+
+    rows: list[Saying] = field(default_factory=list)
+    """In order of time. That of the newest report is not among them."""
+    left: Kinds | None = None
+    """What the newest whole report left out; None: nobody noted it."""
+
+    def note(self, new: Saying, borders: Sequence[Micros]) -> bool:
+        """Keeps one, and of those between the same borders what is needed; whether any changed.
+
+        Args:
+            new: What was said; what is known already of its time stands.
+            borders: When the visits of the timeline began.
+        """
+        before = list(self.rows)
+        place = bisect_left(self.rows, new.at, key=_at)
+        if place < len(self.rows) and self.rows[place].at == new.at:
+            new = _both(self.rows[place], new)
+            del self.rows[place]
+        self.rows.insert(place, new)
+        self._prune(new.at, borders)
+        return self.rows != before
+
+    def _prune(self, at: Micros, borders: Sequence[Micros]) -> None:
+        border = bisect_right(borders, at)
+        first = bisect_left(self.rows, borders[border - 1], key=_at) if border else 0
+        last = len(self.rows)
+        if border < len(borders):
+            last = bisect_left(self.rows, borders[border], key=_at)
+        self.rows[first:last] = _needed(self.rows[first:last])
+
+    def within(self, borders: Sequence[Micros]) -> Sayings:
+        """What is needed of them where visits began at other times."""
+        less = Sayings(list(self.rows), self.left)
+        for row in self.rows:
+            less._prune(row.at, borders)
+        return less
+
+    def after(self, kind: SectionKind, at: Micros) -> Iterator[Saying]:
+        """Those that spoke of a section after a time."""
+        bit = 1 << kind.number
+        for row in self.rows[bisect_right(self.rows, at, key=_at) :]:
+            if row.kinds & bit:
+                yield row
+
+    def left_out(self, kind: SectionKind, full_at: Micros | None) -> Micros | None:
+        """When a section of which nothing is known was left out last.
+
+        Args:
+            kind: Which.
+            full_at: When the record was told whole last.
+        """
+        bit = 1 << kind.number
+        found = [row.at for row in self.rows if row.left & bit]
+        if full_at is not None and (self.left is None or self.left & bit):
+            found.append(full_at)
+        return max(found, default=None)
+
+
+def saying(observation: Observation, at: Micros) -> Saying:
+    """Of which sections an observation speaks."""
+    named = said = 0
+    for kind, section in observation.sections.items():
+        named |= 1 << kind.number
+        if section.extent in _WHOLE:
+            said |= 1 << kind.number
+    return Saying(at, said, _EVERY & ~named if observation.full else 0)
+
+
+def _at(row: Saying) -> Micros:
+    return row.at
+
+
+def _both(one: Saying, other: Saying) -> Saying:
+    """What was left out by one who spoke at that time, and said by another, was said."""
+    said = one.said | other.said
+    return Saying(one.at, said, (one.left | other.left) & ~said)
+
+
+def _needed(rows: Sequence[Saying]) -> list[Saying]:
+    """Those that are the first or the last of any section."""
+    kept = {*_firsts(rows), *_firsts(rows[::-1])}
+    return [row for row in rows if row in kept]
+
+
+def _firsts(rows: Sequence[Saying]) -> Iterator[Saying]:
+    seen = 0
+    for row in rows:
+        if row.kinds & ~seen:
+            seen |= row.kinds
+            yield row
