@@ -19,6 +19,8 @@ Micros = int
 Kinds = int
 """Section kinds, a bit for each by its number."""
 _EVERY: Kinds = sum(1 << kind.number for kind in SectionKind)
+_MOST_INSIDE = 8
+"""Times within a visit of which all are kept: only what comes late adds any to its ends."""
 _WHOLE = frozenset({Extent.FULL, Extent.UNCHANGED, Extent.CHANGED})
 
 
@@ -46,36 +48,24 @@ class Sayings:
     left: Kinds | None = None
     """What the newest whole report left out; None: nobody noted it."""
 
-    def note(self, new: Saying, borders: Sequence[Micros]) -> bool:
-        """Keeps one, and of those between the same borders what is needed; whether any changed.
-
-        Args:
-            new: What was said; what is known already of its time stands.
-            borders: When the visits of the timeline began.
-        """
-        before = list(self.rows)
+    def note(self, new: Saying) -> bool:
+        """Keeps one beside what is known of its time; whether that is anything new."""
         place = bisect_left(self.rows, new.at, key=_at)
-        if place < len(self.rows) and self.rows[place].at == new.at:
-            new = _both(self.rows[place], new)
-            del self.rows[place]
-        self.rows.insert(place, new)
-        self._prune(new.at, borders)
-        return self.rows != before
+        if place == len(self.rows) or self.rows[place].at != new.at:
+            self.rows.insert(place, new)
+            return True
+        before = self.rows[place]
+        self.rows[place] = _both(before, new)
+        return self.rows[place] != before
 
-    def _prune(self, at: Micros, borders: Sequence[Micros]) -> None:
-        border = bisect_right(borders, at)
-        first = bisect_left(self.rows, borders[border - 1], key=_at) if border else 0
-        last = len(self.rows)
-        if border < len(borders):
-            last = bisect_left(self.rows, borders[border], key=_at)
-        self.rows[first:last] = _needed(self.rows[first:last])
-
-    def within(self, borders: Sequence[Micros]) -> Sayings:
-        """What is needed of them where visits began at other times."""
-        less = Sayings(list(self.rows), self.left)
+    def thin(self, borders: Sequence[Micros]) -> None:
+        """Keeps what is needed where visits began at these times, ascending."""
+        if len(self.rows) <= _MOST_INSIDE:
+            return
+        visits: dict[int, list[Saying]] = {}
         for row in self.rows:
-            less._prune(row.at, borders)
-        return less
+            visits.setdefault(bisect_right(borders, row.at), []).append(row)
+        self.rows = [row for rows in visits.values() for row in _needed(rows)]
 
     def after(self, kind: SectionKind, at: Micros) -> Iterator[Saying]:
         """Those that spoke of a section after a time."""
@@ -118,8 +108,10 @@ def _both(one: Saying, other: Saying) -> Saying:
     return Saying(one.at, said, (one.left | other.left) & ~said)
 
 
-def _needed(rows: Sequence[Saying]) -> list[Saying]:
-    """Those that are the first or the last of any section."""
+def _needed(rows: list[Saying]) -> list[Saying]:
+    """Of many those that are the first or the last of any section."""
+    if len(rows) <= _MOST_INSIDE:
+        return rows
     kept = {*_firsts(rows), *_firsts(rows[::-1])}
     return [row for row in rows if row in kept]
 

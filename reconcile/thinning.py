@@ -18,6 +18,7 @@ from reconcile import keys, timeline
 from reconcile.components import Components
 from reconcile.decisions import decided
 from reconcile.instants import from_micros, to_micros
+from reconcile.sayings import Sayings
 from reconcile.timeline import Timeline, Visit
 from reconcile.witness import Witness
 
@@ -76,7 +77,9 @@ def thinned(known: Timeline, before: int, borders: Sequence[int], *, each: bool)
             held.setdefault(_group(visit, borders, each=each), []).append(place)
     going = {place for places in held.values() for place in places[1:-1]}
     visits = [visit for place, visit in enumerate(known.visits) if place not in going]
-    return Timeline(known.nodes, visits, known.sayings.within([visit.first for visit in visits]))
+    less = Timeline(known.nodes, visits, Sayings(list(known.sayings.rows), known.sayings.left))
+    less.sayings.thin(less.borders())
+    return less
 
 
 def _group(visit: Visit, borders: Sequence[int], *, each: bool) -> _Group:

@@ -91,7 +91,7 @@ class Witness:
         if observation.full and at >= full_at:
             sayings.left = left
         if late or begun or other:
-            changed = sayings.note(new, known.borders())
+            changed = sayings.note(new)
             if changed or other:
                 self._altered[before.id] = True
 
@@ -108,7 +108,7 @@ class Witness:
             rows.append(Saying(full_at, 0, left))
         for row in rows:
             if row.at >= since:
-                known.sayings.note(row, known.borders())
+                known.sayings.note(row)
 
     def _says_nothing(self, record: RecordId, said: Told, at: int) -> bool:
         """Whether a statement repeats the class of its thing and tells no more.
@@ -188,6 +188,8 @@ class Witness:
         self._found.clear()
         for record, whole in self._altered.items():
             known = self._timelines[record]
+            if whole:
+                known.sayings.thin(known.borders())
             body = known.pack() if whole else None
             self._ledger.put_timeline(record, body, known.visits[-1].last)
         self._altered.clear()

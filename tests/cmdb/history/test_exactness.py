@@ -183,11 +183,12 @@ def test_a_section_that_was_left_out_was_not_so(data: st.DataObject) -> None:
 
 
 def _can_be_known(order: list[dict[str, Any]]) -> bool:
-    """When a word was merely repeated is kept for its last time only, and so is its absence."""
+    """Of what a visit repeats, and of what it leaves out, the first and the last time are kept."""
     for place, line in enumerate(order):
-        before = [other for other in order[:place] if "programs" not in other]
+        before = order[:place]
+        earlier = [other for other in before if other["observed_at"] < line["observed_at"]]
         later = [other for other in before if other["observed_at"] > line["observed_at"]]
-        if "programs" in line and len(later) > 1:
+        if "programs" in line and earlier and len(later) > 1:
             return False
     return True
 
