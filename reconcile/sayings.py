@@ -9,8 +9,8 @@ time of all. Knows no words.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from cmdb.model.observation import Extent, Observation, SectionKind
@@ -18,7 +18,7 @@ from cmdb.model.observation import Extent, Observation, SectionKind
 Micros = int
 Kinds = int
 """Section kinds, a bit for each by its number."""
-_EVERY: Kinds = sum(1 << kind.number for kind in SectionKind)
+EVERY: Kinds = sum(1 << kind.number for kind in SectionKind)
 _MOST_INSIDE = 8
 """Times within a visit of which all are kept: only what comes late adds any to its ends."""
 _WHOLE = frozenset({Extent.FULL, Extent.UNCHANGED, Extent.CHANGED})
@@ -39,14 +39,20 @@ class Saying(NamedTuple):
         return self.said | self.left
 
 
-@dataclass
 class Sayings:
     """Those of one record."""
 
-    rows: list[Saying] = field(default_factory=list)
-    """In order of time. That of the newest report is not among them."""
-    left: Kinds | None = None
-    """What the newest whole report left out; None: nobody noted it."""
+    def __init__(
+        self, left: Kinds | None = None, unread: Callable[[], list[Saying]] = list
+    ) -> None:
+        self.left = left
+        """What the newest whole report left out; None: nobody noted it."""
+        self._unread = unread
+
+    @cached_property
+    def rows(self) -> list[Saying]:
+        """In order of time, read when they are asked for. The newest report is not among them."""
+        return self._unread()
 
     def note(self, new: Saying) -> bool:
         """Keeps one beside what is known of its time; whether that is anything new."""
@@ -90,12 +96,15 @@ class Sayings:
 
 def saying(observation: Observation, at: Micros) -> Saying:
     """Of which sections an observation speaks."""
-    named = said = 0
-    for kind, section in observation.sections.items():
-        named |= 1 << kind.number
-        if section.extent in _WHOLE:
-            said |= 1 << kind.number
-    return Saying(at, said, _EVERY & ~named if observation.full else 0)
+    sections = observation.sections.items()
+    said = sum(1 << kind.number for kind, section in sections if section.extent in _WHOLE)
+    return Saying(at, said, left_out(tuple(observation.sections)) if observation.full else 0)
+
+
+@lru_cache(maxsize=4096)
+def left_out(named: tuple[SectionKind, ...]) -> Kinds:
+    """What a whole report leaves out that names these sections."""
+    return EVERY & ~sum(1 << kind.number for kind in set(named))
 
 
 def _at(row: Saying) -> Micros:

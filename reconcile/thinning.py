@@ -77,7 +77,7 @@ def thinned(known: Timeline, before: int, borders: Sequence[int], *, each: bool)
             held.setdefault(_group(visit, borders, each=each), []).append(place)
     going = {place for places in held.values() for place in places[1:-1]}
     visits = [visit for place, visit in enumerate(known.visits) if place not in going]
-    less = Timeline(known.nodes, visits, Sayings(list(known.sayings.rows), known.sayings.left))
+    less = Timeline(known.nodes, visits, Sayings(known.sayings.left, known.sayings.rows.copy))
     less.sayings.thin(less.borders())
     return less
 

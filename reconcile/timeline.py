@@ -12,6 +12,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 from cmdb.model.canonical import decode
@@ -156,7 +157,7 @@ class Timeline:
         ]
         nodes: list[Json] = [node.pack() for node in self.nodes]
         packed: list[Json] = [start, cast("Json", table), nodes, visits]
-        if self.sayings != Sayings():
+        if self.sayings.left is not None or self.sayings.rows:
             packed.append(_packed(self.sayings, self.visits, visits))
         return json.dumps(packed, ensure_ascii=False, separators=(",", ":")).encode(
             "utf-8", "surrogatepass"
@@ -186,7 +187,7 @@ def read(body: bytes) -> Timeline:
         ],
     )
     if said:
-        known.sayings = _unpacked(said[0], known.visits, visits)
+        known.sayings = Sayings(said[0][0], partial(_unpacked, start, visits, said[0]))
     return known
 
 
@@ -197,25 +198,25 @@ def _packed(sayings: Sayings, visits: Sequence[Visit], rows: Sequence[Json]) -> 
     """
     kinds = {row[1:]: None for row in sayings.rows}
     number = {pair: place for place, pair in enumerate(kinds)}
-    left = {row.at: number[row[1:]] for row in sayings.rows}
+    unplaced = {row.at: number[row[1:]] for row in sayings.rows}
     start = visits[0].first
     for visit, row in zip(visits, rows, strict=True):
-        ends = [left.pop(at, None) for at in dict.fromkeys((visit.first, visit.last))]
+        ends = [unplaced.pop(at, None) for at in dict.fromkeys((visit.first, visit.last))]
         while ends and ends[-1] is None:
             ends.pop()
         cast("list[Json]", row).extend(ends)
-    others: list[Json] = [[at - start, place] for at, place in left.items()]
+    others: list[Json] = [[at - start, place] for at, place in unplaced.items()]
     return [sayings.left, [list(pair) for pair in kinds], *others]
 
 
-def _unpacked(said: list[Any], visits: Sequence[Visit], rows: Sequence[list[Any]]) -> Sayings:
-    left, kinds, *others = said
-    found = [Saying(visits[0].first + at, *kinds[place]) for at, place in others]
-    for visit, (_, _, _, _, *ends) in zip(visits, rows, strict=True):
-        for at, place in zip((visit.first, visit.last), ends, strict=False):
+def _unpacked(start: Micros, visits: list[list[Any]], said: list[Any]) -> list[Saying]:
+    _, kinds, *others = said
+    found = [Saying(start + at, *kinds[place]) for at, place in others]
+    for first, length, _, _, *ends in visits:
+        for at, place in zip((first, first + length), ends, strict=False):
             if place is not None:
-                found.append(Saying(at, *kinds[place]))
-    return Sayings(sorted(found), left)
+                found.append(Saying(start + at, *kinds[place]))
+    return sorted(found)
 
 
 def addresses(timelines: Sequence[Timeline]) -> set[str]:

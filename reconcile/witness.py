@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from cmdb.model.observation import SCALARS, Extent, Observation, RecordKey, SectionKind
 from cmdb.store.port import Identifier, Ledger, RecordId, RecordRow
@@ -11,7 +12,7 @@ from reconcile import keys, timeline
 from reconcile.evidence import Told, told
 from reconcile.instants import to_micros
 from reconcile.rules.model import DEFAULTS, Rules
-from reconcile.sayings import Saying, Sayings, saying
+from reconcile.sayings import EVERY, Kinds, Saying, Sayings, left_out, saying
 from reconcile.timeline import Timeline, Visit
 
 _TELLING = frozenset({*SCALARS, SectionKind.HEAD, SectionKind.INTERFACES})
@@ -78,37 +79,34 @@ class Witness:
 
     def _say(self, before: RecordRow, observation: Observation, newest: Visit | None) -> None:
         """Notes of what an observation speaks, unless the newest visit merely goes on with it."""
-        at = to_micros(min(observation.observed_at, observation.received_at))
-        full_at = -1 if before.full_at is None else to_micros(before.full_at)
-        new, known = saying(observation, at), self.timeline(before.id)
-        sayings, visits = known.sayings, known.visits
-        left = new.left if at > full_at else new.left & (sayings.left or new.left)
-        other = observation.full and at >= full_at and sayings.left not in {None, left}
-        late = at < to_micros(before.seen_at)
-        begun = not late and visits[-1] is not newest
+        at = min(observation.observed_at, observation.received_at)
+        known = self.timeline(before.id)
+        sayings = known.sayings
+        left = _left(before, observation, at, sayings.left)
+        other = left != sayings.left
+        late = at < before.seen_at
+        begun = not late and known.visits[-1] is not newest
         if newest is not None and (begun or other):
-            self._close(before, known, newest.first)
-        if observation.full and at >= full_at:
-            sayings.left = left
+            self._close(before, sayings, newest.first)
+        sayings.left = left
         if late or begun or other:
-            changed = sayings.note(new)
+            changed = sayings.note(saying(observation, to_micros(at)))
             if changed or other:
                 self._altered[before.id] = True
 
-    def _close(self, before: RecordRow, known: Timeline, since: int) -> None:
+    def _close(self, before: RecordRow, sayings: Sayings, since: int) -> None:
         """Notes when the record spoke last of each section before what it is about to say."""
         held: dict[int, int] = {}
         for kind, told_at in self._ledger.told_at(before.id).items():
             at = to_micros(told_at)
             held[at] = held.get(at, 0) | 1 << kind.number
-        left = (known.sayings.left or 0) & ~sum(held.values())
-        full_at = None if before.full_at is None else to_micros(before.full_at)
-        rows = [Saying(at, said, left if at == full_at else 0) for at, said in held.items()]
-        if full_at is not None and full_at not in held and left:
-            rows.append(Saying(full_at, 0, left))
+        rows = [Saying(at, said, 0) for at, said in held.items()]
+        if before.full_at is not None:
+            left = EVERY if sayings.left is None else sayings.left
+            rows.append(Saying(to_micros(before.full_at), 0, left & ~sum(held.values())))
         for row in rows:
-            if row.at >= since:
-                known.sayings.note(row)
+            if row.at >= since and row.kinds:
+                sayings.note(row)
 
     def _says_nothing(self, record: RecordId, said: Told, at: int) -> bool:
         """Whether a statement repeats the class of its thing and tells no more.
@@ -193,6 +191,17 @@ class Witness:
             body = known.pack() if whole else None
             self._ledger.put_timeline(record, body, known.visits[-1].last)
         self._altered.clear()
+
+
+def _left(
+    before: RecordRow, observation: Observation, at: datetime, known: Kinds | None
+) -> Kinds | None:
+    """What the newest whole report left out, once an observation was heard."""
+    full_at = before.full_at
+    if not observation.full or (full_at is not None and at < full_at):
+        return known
+    left = left_out(tuple(observation.sections))
+    return left & known if at == full_at and known is not None else left
 
 
 def _tells(observation: Observation) -> bool:
