@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, permutations
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +212,24 @@ def test_a_late_word_ends_with_the_next_whole_report(order: list[tuple[int, bool
             fields["programs"] = [{"name": "bash", "version": str(at), "package_system": "deb"}]
         history.append(observation("agent", "k1", at, **fields))
     _hold_to_those_told_no_later_word(history)
+
+
+def test_a_word_that_came_late_twice_held_in_between(tmp_path: Path) -> None:
+    """Of two agents the one counts that said so last: the first said the same before and after."""
+
+    def said(key: str, at: int, model: str) -> dict[str, Any]:
+        attributes = {"system_serial": "AAA111", "name": "web-1", "model": model}
+        return observation("agent", key, at, attributes=attributes)
+
+    history = [said("k1", 0, "T30"), said("k2", 8, "T40"), said("k1", 16, "T30"),
+               said("k1", 24, "T50")]  # fmt: skip
+    answers = []
+    for number, order in enumerate(permutations(history)):
+        engine = Engine(open_record(tmp_path / f"{number}.db"))
+        engine.tell(*({**line, "at": history[-1]["at"]} for line in order))
+        answers.append(past_of(engine, START + timedelta(hours=8), None))
+        engine.record.close()
+    assert all(answer == answers[0] for answer in answers)
 
 
 @st.composite
