@@ -316,10 +316,9 @@ class Components:
         return begun[-1] if begun else next(iter(stretches), None)
 
     def _refer(self, key: RecordKey) -> None:
-        """Assets that point at this record are projected again."""
+        """Assets that point at this record, by what may be said last, are projected again."""
         pointing = self._ledger.holders(keys.reference(key), _MOST_REFERRING)
-        for link in self._ledger.links(pointing).values():
-            self._dirty.add(link.asset)
+        self.touch_past(pointing)
 
     def project(self, asset: AssetId, *, erased: bool = False) -> None:
         """Makes the projection of one asset anew; drops it when no record is about it."""

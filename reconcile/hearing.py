@@ -26,6 +26,9 @@ from cmdb.model.observation import (
 )
 from cmdb.model.programs import content_of
 from cmdb.store.port import Ledger, RecordId, RecordRow, StoredSection
+from reconcile.instants import from_micros, to_micros
+from reconcile.late import ended, following
+from reconcile.sayings import Sayings
 from reconcile.sections import OVERLAID, Merged, merge, withdrawn
 from reconcile.shrunken import Shrunken
 
@@ -66,19 +69,56 @@ class Heard:
     programs: dict[RecordId, tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=dict)
 
 
+class _Telling(NamedTuple):
+    """What an observation is, beside its sections."""
+
+    before: RecordRow
+    """The record before it."""
+    at: datetime
+    sayings: Sayings
+    group: Heard
+
+    def left_out(self, kind: SectionKind) -> datetime | None:
+        """When a section of which nothing is known was left out last."""
+        full_at = self.before.full_at
+        found = self.sayings.left_out(kind, None if full_at is None else to_micros(full_at))
+        return None if found is None else from_micros(found)
+
+    def overtakes(self, current: StoredSection | None) -> bool:
+        """Whether more is known of a time after it than that the same was said again."""
+        full_at = self.before.full_at
+        if full_at is not None and self.at < full_at:
+            return True
+        return current is not None and self.at < current.observed_at
+
+
 class Hearing:
     """Takes observations into the ledger."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    def take(self, observation: Observation, group: Heard) -> RecordId:
-        """Notes what is said; the group learns whether that is anything new. Gives the record."""
+    def meet(self, observation: Observation, group: Heard) -> RecordRow:
+        """Notes that a record was heard; gives it as it was before."""
         at = min(observation.observed_at, observation.received_at)
         before = self._ledger.heard(observation.key, at, full=observation.full)
         group.shrunken.heard(before, at)
+        return before
+
+    def take(
+        self, before: RecordRow, observation: Observation, sayings: Sayings, group: Heard
+    ) -> None:
+        """Notes what is said; the group learns whether that is anything new.
+
+        Args:
+            before: The record as it was before.
+            observation: What is said.
+            sayings: When the record spoke of what, this observation included.
+            group: What it belongs to.
+        """
+        at = min(observation.observed_at, observation.received_at)
         record, known = before.id, self._ledger.kinds(before.id)
-        overtaken = before.full_at is not None and at < before.full_at
+        telling = _Telling(before, at, sayings, group)
         changed = set(SectionKind) if not known or at < before.first_at else set()
         for kind, section, word in self._statements(observation, known):
             if section.extent is Extent.UNCHANGED:
@@ -90,20 +130,33 @@ class Hearing:
                 group.unfit.add(observation.key)
                 continue
             merged = merge(kind, current, section, told.body, at, told.content)
-            earlier = current is not None and at < current.observed_at
-            if overtaken or (merged.late and (merged.changed or earlier)):
-                self._put_late(before, kind, current, merged.section)
-                group.late.add(record)
-            elif merged.changed:
-                self._put_new(before, kind, current, merged, group)
+            if self._put(kind, current, merged, telling):
                 changed.add(kind)
-            else:
-                self._confirm_section(record, kind, at, group)
         if changed:
             group.changed.setdefault(record, set()).update(changed)
         else:
             group.confirmed.add(record)
-        return record
+
+    def _put(
+        self, kind: SectionKind, current: StoredSection | None, merged: Merged, telling: _Telling
+    ) -> bool:
+        """Notes what a section says; whether the record says something else now."""
+        record, at = telling.before.id, telling.at
+        left_out = None if current is not None else telling.left_out(kind)
+        if left_out is not None and at < left_out:
+            self._ledger.put_section(record, kind, ended(kind, left_out))
+            self._put_late(kind, merged.section, telling)
+        elif merged.late and (merged.changed or telling.overtakes(current)):
+            self._put_late(kind, merged.section, telling)
+        elif merged.changed:
+            self._put_new(kind, current, merged, telling)
+            if left_out is not None:
+                # Without it an older word that comes late would go on until now.
+                self._ledger.put_late(record, kind, ended(kind, left_out))
+            return True
+        else:
+            self._confirm_section(record, kind, at, telling.group)
+        return False
 
     def _whole(self, record: RecordId, word: _Word, current: StoredSection | None) -> _Word | None:
         """Programs as they are after changes; None where nothing here is what they changed.
@@ -118,32 +171,25 @@ class Hearing:
                 return _Word(*revised)
         return None
 
-    def _put_late(
-        self,
-        record: RecordRow,
-        kind: SectionKind,
-        current: StoredSection | None,
-        section: StoredSection,
-    ) -> None:
-        if current is None:
-            self._ledger.put_section(record.id, kind, _ended(record, kind))
-        self._ledger.put_late(record.id, kind, section)
+    def _put_late(self, kind: SectionKind, section: StoredSection, telling: _Telling) -> None:
+        record = telling.before.id
+        current = self._ledger.section(record, kind)
+        past = list(self._ledger.past(record, kind))
+        self._ledger.put_late(record, kind, section)
+        after = current and following(kind, section, current, past, telling.sayings)
+        if after is not None:
+            self._ledger.put_late(record, kind, after)
+        telling.group.late.add(record)
 
     def _put_new(
-        self,
-        record: RecordRow,
-        kind: SectionKind,
-        current: StoredSection | None,
-        merged: Merged,
-        group: Heard,
+        self, kind: SectionKind, current: StoredSection | None, merged: Merged, telling: _Telling
     ) -> None:
+        record, group = telling.before.id, telling.group
         if merged.overtaken is not None:
-            self._ledger.put_late(record.id, kind, merged.overtaken)
-            group.late.add(record.id)
-        self._ledger.put_section(record.id, kind, merged.section)
-        if current is None and record.full_at is not None:
-            self._ledger.put_late(record.id, kind, _ended(record, kind))
-        self._note_programs(record.id, kind, current, merged.section.body, group)
+            self._ledger.put_late(record, kind, merged.overtaken)
+            group.late.add(record)
+        self._ledger.put_section(record, kind, merged.section)
+        self._note_programs(record, kind, current, merged.section.body, group)
 
     def _confirm_section(
         self, record: RecordId, kind: SectionKind, at: datetime, group: Heard
@@ -187,13 +233,3 @@ class Hearing:
     ) -> None:
         if kind is SectionKind.PROGRAMS and before is not None:
             group.programs[record] = self._ledger.came_and_went(before.body, body)
-
-
-def _ended(record: RecordRow, kind: SectionKind) -> StoredSection:
-    """What the last whole report said of a section that was not known yet: nothing.
-
-    Without it an older word that comes late would stand at the time of that report.
-    """
-    section, body = withdrawn(kind)
-    assert record.full_at is not None
-    return merge(kind, None, section, body, record.full_at).section

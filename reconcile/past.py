@@ -65,7 +65,12 @@ class PastLedger:
         self._known.clear()
 
     def _completed(self, found: RecordThen) -> RecordThen:
-        """Lays single values that came late over what was said whole before them."""
+        """Lays single values that came late over what was said whole before them.
+
+        What was believed is whole.
+        """
+        if self._moment.as_of is None:
+            return found
         sections = {
             kind: self._whole(found.row.id, kind, section) if kind in OVERLAID else section
             for kind, section in found.sections.items()

@@ -167,7 +167,9 @@ class Pipeline:
 
     def _take(self, statement: Statement, group: Heard, witness: Witness) -> None:
         if isinstance(statement, Observation):
-            witness.hear(self._hearing.take(statement, group), statement)
+            before = self._hearing.meet(statement, group)
+            witness.hear(before, statement)
+            self._hearing.take(before, statement, witness.sayings(before.id), group)
         elif isinstance(statement, RunEvent):
             self._ledger.add_run(statement)
             if self._completes(statement):

@@ -77,6 +77,13 @@ def write_values(values: Values) -> bytes:
     return encode(body)
 
 
+def has_whole(known: Values, confirmed_at: datetime) -> bool:
+    """False for a word that came in part and late, of which only the parts are kept."""
+    if known.whole_digest or known.values.keys() != known.overlaid.keys() or not known.values:
+        return confirmed_at > NEVER
+    return NEVER < confirmed_at < min(known.overlaid.values())
+
+
 def merge(
     kind: SectionKind,
     current: StoredSection | None,

@@ -18,6 +18,7 @@ from reconcile import keys, timeline
 from reconcile.components import Components
 from reconcile.decisions import decided
 from reconcile.instants import from_micros, to_micros
+from reconcile.sayings import Sayings
 from reconcile.timeline import Timeline, Visit
 from reconcile.witness import Witness
 
@@ -75,9 +76,10 @@ def thinned(known: Timeline, before: int, borders: Sequence[int], *, each: bool)
         if visit.last < before:
             held.setdefault(_group(visit, borders, each=each), []).append(place)
     going = {place for places in held.values() for place in places[1:-1]}
-    return Timeline(
-        known.nodes, [visit for place, visit in enumerate(known.visits) if place not in going]
-    )
+    visits = [visit for place, visit in enumerate(known.visits) if place not in going]
+    less = Timeline(known.nodes, visits, Sayings(known.sayings.left, known.sayings.rows.copy))
+    less.sayings.thin(less.borders())
+    return less
 
 
 def _group(visit: Visit, borders: Sequence[int], *, each: bool) -> _Group:

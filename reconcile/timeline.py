@@ -12,11 +12,13 @@ import json
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 from cmdb.model.canonical import decode
 from cmdb.model.observation import Json
 from reconcile.evidence import Evidence, Told, unpack
+from reconcile.sayings import Saying, Sayings
 
 _SILENCE = 36 * 3600 * 1_000_000
 """Microseconds after which the same evidence is a new visit: what was in between is not known."""
@@ -45,6 +47,8 @@ class Timeline:
 
     nodes: list[Evidence] = field(default_factory=list)
     visits: list[Visit] = field(default_factory=list)
+    sayings: Sayings = field(default_factory=Sayings)
+    """When the record spoke of which sections."""
 
     def add(self, at: Micros, told: Told, *, each: bool = False) -> bool:
         """Notes what a statement told.
@@ -80,7 +84,7 @@ class Timeline:
 
     def _splice(self, new: Visit, *, each: bool) -> bool:
         at = new.first
-        place = bisect_right([visit.first for visit in self.visits], at)
+        place = bisect_right(self.borders(), at)
         before = self.visits[place - 1] if place else None
         if before is not None and at <= before.last:
             return self._inside(place, before, new)
@@ -129,9 +133,13 @@ class Timeline:
         """What was told during a visit."""
         return self.nodes[visit.node]
 
+    def borders(self) -> list[Micros]:
+        """When its visits began."""
+        return [visit.first for visit in self.visits]
+
     def place(self, at: Micros) -> int:
         """Place of the visit that holds a time: the last that began by then, or the first."""
-        return max(0, bisect_right([visit.first for visit in self.visits], at) - 1)
+        return max(0, bisect_right(self.borders(), at) - 1)
 
     def pack(self) -> bytes:
         """As bytes, the same for timelines with the same content up to the order of arrival."""
@@ -149,6 +157,8 @@ class Timeline:
         ]
         nodes: list[Json] = [node.pack() for node in self.nodes]
         packed: list[Json] = [start, cast("Json", table), nodes, visits]
+        if self.sayings.left is not None or self.sayings.rows:
+            packed.append(_packed(self.sayings, self.visits, visits))
         return json.dumps(packed, ensure_ascii=False, separators=(",", ":")).encode(
             "utf-8", "surrogatepass"
         )
@@ -163,8 +173,8 @@ def read(body: bytes) -> Timeline:
     """The timeline that pack() wrote; an empty one for nothing."""
     if not body:
         return Timeline()
-    start, table, nodes, visits = cast("list[Any]", decode(body))
-    return Timeline(
+    start, table, nodes, visits, *said = cast("list[Any]", decode(body))
+    known = Timeline(
         [unpack(node) for node in nodes],
         [
             Visit(
@@ -173,9 +183,40 @@ def read(body: bytes) -> Timeline:
                 node,
                 None if places is None else tuple(table[place] for place in places),
             )
-            for first, length, node, places in visits
+            for first, length, node, places, *_ in visits
         ],
     )
+    if said:
+        known.sayings = Sayings(said[0][0], partial(_unpacked, start, visits, said[0]))
+    return known
+
+
+def _packed(sayings: Sayings, visits: Sequence[Visit], rows: Sequence[Json]) -> Json:
+    """Their kinds once, and of which each is that has not the time of a visit.
+
+    Those of a visit's first and last time are told by numbers that its row gets.
+    """
+    kinds = {row[1:]: None for row in sayings.rows}
+    number = {pair: place for place, pair in enumerate(kinds)}
+    unplaced = {row.at: number[row[1:]] for row in sayings.rows}
+    start = visits[0].first
+    for visit, row in zip(visits, rows, strict=True):
+        ends = [unplaced.pop(at, None) for at in dict.fromkeys((visit.first, visit.last))]
+        while ends and ends[-1] is None:
+            ends.pop()
+        cast("list[Json]", row).extend(ends)
+    others: list[Json] = [[at - start, place] for at, place in unplaced.items()]
+    return [sayings.left, [list(pair) for pair in kinds], *others]
+
+
+def _unpacked(start: Micros, visits: list[list[Any]], said: list[Any]) -> list[Saying]:
+    _, kinds, *others = said
+    found = [Saying(start + at, *kinds[place]) for at, place in others]
+    for first, length, _, _, *ends in visits:
+        for at, place in zip((first, first + length), ends, strict=False):
+            if place is not None:
+                found.append(Saying(start + at, *kinds[place]))
+    return sorted(found)
 
 
 def addresses(timelines: Sequence[Timeline]) -> set[str]:

@@ -20,6 +20,7 @@ from reconcile.sections import (
     NEVER,
     OVERLAID,
     Values,
+    has_whole,
     read_values,
     stored,
     write_values,
@@ -131,7 +132,7 @@ def _told_whole(
     A later word holds of it what was not overlaid, so what it said is put together from all that
     bear its mark.
     """
-    whole = [(word, told) for word, told in known if _has_whole(told, word.confirmed_at)]
+    whole = [(word, told) for word, told in known if has_whole(told, word.confirmed_at)]
     last = last_before(
         [
             (at, told.whole_digest.encode())
@@ -145,10 +146,3 @@ def _told_whole(
         if last is not None and told.whole_digest.encode() == last.mark:
             values |= {n: value for n, value in told.values.items() if n not in told.overlaid}
     return last, values
-
-
-def _has_whole(known: Values, confirmed_at: datetime) -> bool:
-    """False for a word that came in part and late, of which only the parts are kept."""
-    if known.whole_digest or known.values.keys() != known.overlaid.keys() or not known.values:
-        return confirmed_at > NEVER
-    return NEVER < confirmed_at < min(known.overlaid.values())

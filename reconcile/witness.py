@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from cmdb.model.observation import SCALARS, Extent, Observation, RecordKey, SectionKind
-from cmdb.store.port import Identifier, Ledger, RecordId
+from cmdb.store.port import Identifier, Ledger, RecordId, RecordRow
 from reconcile import keys, timeline
 from reconcile.evidence import Told, told
 from reconcile.instants import to_micros
 from reconcile.rules.model import DEFAULTS, Rules
-from reconcile.timeline import Timeline
+from reconcile.sayings import EVERY, Kinds, Saying, Sayings, left_out, saying
+from reconcile.timeline import Timeline, Visit
 
 _TELLING = frozenset({*SCALARS, SectionKind.HEAD, SectionKind.INTERFACES})
 _SAID_BY_ITS_KEY = frozenset({"observer"})
@@ -41,8 +43,23 @@ class Witness:
         self.fresh: Counter[Identifier] = Counter()
         """By how many records a value is carried since this transaction began."""
 
-    def hear(self, record: RecordId, observation: Observation) -> None:
-        """Notes what an observation tells of identity and place."""
+    def hear(self, before: RecordRow, observation: Observation) -> None:
+        """Notes what an observation tells of identity and place, and of what it speaks.
+
+        Args:
+            before: Its record as it was before; what it said then is not told yet.
+            observation: What is said.
+        """
+        visits = self.timeline(before.id).visits
+        newest = visits[-1] if visits else None
+        self._hear(before.id, observation)
+        self._say(before, observation, newest)
+
+    def sayings(self, record: RecordId) -> Sayings:
+        """When a record spoke of what; not to be altered by others."""
+        return self.timeline(record).sayings
+
+    def _hear(self, record: RecordId, observation: Observation) -> None:
         relations = observation.sections.get(SectionKind.RELATIONS)
         if relations is not None and isinstance(relations.value, list):
             found = self._found.setdefault(record, set())
@@ -56,9 +73,40 @@ class Witness:
 
     def adopt(self, record: RecordId, observation: Observation) -> None:
         """What a record without a timeline said from its first hearing to its last."""
-        self.hear(record, observation)
+        self._hear(record, observation)
         known = self.timeline(record)
         known.visits[-1].last = max(known.visits[-1].last, to_micros(observation.received_at))
+
+    def _say(self, before: RecordRow, observation: Observation, newest: Visit | None) -> None:
+        """Notes of what an observation speaks, unless the newest visit merely goes on with it."""
+        at = min(observation.observed_at, observation.received_at)
+        known = self.timeline(before.id)
+        sayings = known.sayings
+        left = _left(before, observation, at, sayings.left)
+        other = left != sayings.left
+        late = at < before.seen_at
+        begun = not late and known.visits[-1] is not newest
+        if newest is not None and (begun or other):
+            self._close(before, sayings, newest.first)
+        sayings.left = left
+        if late or begun or other:
+            changed = sayings.note(saying(observation, to_micros(at)))
+            if changed or other:
+                self._altered[before.id] = True
+
+    def _close(self, before: RecordRow, sayings: Sayings, since: int) -> None:
+        """Notes when the record spoke last of each section before what it is about to say."""
+        held: dict[int, int] = {}
+        for kind, told_at in self._ledger.told_at(before.id).items():
+            at = to_micros(told_at)
+            held[at] = held.get(at, 0) | 1 << kind.number
+        rows = [Saying(at, said, 0) for at, said in held.items()]
+        if before.full_at is not None:
+            left = EVERY if sayings.left is None else sayings.left
+            rows.append(Saying(to_micros(before.full_at), 0, left & ~sum(held.values())))
+        for row in rows:
+            if row.at >= since and row.kinds:
+                sayings.note(row)
 
     def _says_nothing(self, record: RecordId, said: Told, at: int) -> bool:
         """Whether a statement repeats the class of its thing and tells no more.
@@ -138,9 +186,22 @@ class Witness:
         self._found.clear()
         for record, whole in self._altered.items():
             known = self._timelines[record]
+            if whole:
+                known.sayings.thin(known.borders())
             body = known.pack() if whole else None
             self._ledger.put_timeline(record, body, known.visits[-1].last)
         self._altered.clear()
+
+
+def _left(
+    before: RecordRow, observation: Observation, at: datetime, known: Kinds | None
+) -> Kinds | None:
+    """What the newest whole report left out, once an observation was heard."""
+    full_at = before.full_at
+    if not observation.full or (full_at is not None and at < full_at):
+        return known
+    left = left_out(tuple(observation.sections))
+    return left & known if at == full_at and known is not None else left
 
 
 def _tells(observation: Observation) -> bool:

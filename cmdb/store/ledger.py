@@ -52,6 +52,10 @@ class Ledger(Protocol):
         """What the record says anything about now."""
         ...
 
+    def told_at(self, record: RecordId) -> Mapping[SectionKind, datetime]:
+        """When each of these was last said whole."""
+        ...
+
     def section(self, record: RecordId, kind: SectionKind) -> StoredSection | None:
         """What the record says now about one thing."""
         ...

@@ -151,6 +151,7 @@ def test_a_confirmation_only_moves_forward_and_is_kept_with_the_word(record: Rec
         record.ledger.confirm(one, KIND, T0 + 2 * HOUR)
         record.ledger.confirm(one, KIND, T0 + HOUR)
     assert record.ledger.sections(one)[KIND] == section("a", T0, T0 + 2 * HOUR)
+    assert record.ledger.told_at(one) == {KIND: T0 + 2 * HOUR}
     with record.transaction(T0):
         record.ledger.put_section(one, KIND, section("b", T0 + 3 * HOUR))
     assert list(record.ledger.past(one, KIND)) == [section("a", T0, T0 + 2 * HOUR)]

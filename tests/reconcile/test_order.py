@@ -116,3 +116,23 @@ def test_a_relation_to_itself_stays_when_its_sockets_change(tmp_path: Path) -> N
             engine.tell(*order, group=group)
             assert own in engine.state()["relations"]
             engine.record.close()
+
+
+def test_a_relation_that_was_said_last_in_a_stretch_that_ended_finds_its_target(
+    tmp_path: Path,
+) -> None:
+    def adapter(mac: str) -> list[dict[str, Any]]:
+        return [{"name": "eth0", "mac": mac, "kind": "ethernet", "addresses": []}]
+
+    said = [
+        observation("cloud", "k1", 0, parent={"native_key": "host"}, interfaces=adapter(MACS[0]),
+                    attributes={"system_serial": "AAA111"}),
+        observation("cloud", "k1", 24, interfaces=adapter("94:c6:91:20:00:01"),
+                    attributes={"system_serial": "BBB222"}),
+        observation("cloud", "host", 48),
+    ]  # fmt: skip
+    for place, order in enumerate(permutations(said)):
+        engine = Engine(open_record(tmp_path / f"{place}.db")).tell(*order)
+        own = ("cloud/one/site/k1[0]", "part_of", "cloud/one/site/host[0]")
+        assert own in engine.state()["relations"], place
+        engine.record.close()

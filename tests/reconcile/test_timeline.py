@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconcile.evidence import Evidence, Told
+from reconcile.sayings import Saying, Sayings
 from reconcile.timeline import Timeline, read
 
 _TEN = 10
@@ -95,3 +96,38 @@ def test_a_packed_timeline_is_the_same(said: list[tuple[int, str]]) -> None:
         timeline.add(at, told(serial, f"10.0.0.{at % 3}"))
     again = read(timeline.pack())
     assert (again.nodes, again.visits) == (timeline.nodes, timeline.visits)
+    assert again.sayings.rows == []
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.sampled_from("ABC")), min_size=1, max_size=20),
+    st.lists(st.tuples(st.integers(0, 50), st.integers(0, 7), st.integers(0, 7)), max_size=20),
+)
+def test_when_sections_were_spoken_of_is_packed_with_it(
+    said: list[tuple[int, str]], spoken: list[tuple[int, int, int]]
+) -> None:
+    timeline = Timeline()
+    for at, serial in said:
+        timeline.add(at, told(serial))
+    for at, whole, left in spoken:
+        timeline.sayings.note(Saying(at, whole, left & ~whole))
+    timeline.sayings.left = 5
+    again = read(timeline.pack())
+    assert again.visits == timeline.visits
+    assert (again.sayings.left, again.sayings.rows) == (5, timeline.sayings.rows)
+
+
+def test_of_many_times_within_a_visit_the_first_and_the_last_of_each_section_stay() -> None:
+    sayings = Sayings()
+    for at in range(20):
+        assert sayings.note(Saying(at, 2 if at == 7 else 1, 4 if 3 < at < 12 else 0))
+    sayings.note(Saying(30, 1, 0))
+    sayings.thin([0, 25])
+    assert [row.at for row in sayings.rows] == [0, 4, 7, 11, 19, 30]
+
+
+def test_a_timeline_from_before_they_were_kept_is_read() -> None:
+    again = read(b'[10,["10.0.0.1"],[[null,null,{"system_serial":["A"]}]],[[0,4,0,[0]]]]')
+    assert serials(again) == [(10, 14, "A")]
+    assert (again.sayings.left, again.sayings.rows) == (None, [])
+    assert read(again.pack()).visits == again.visits

@@ -117,6 +117,10 @@ class SqliteLedger:
         """See the port."""
         return self._sections.kinds(record)
 
+    def told_at(self, record: RecordId) -> Mapping[SectionKind, datetime]:
+        """See the port."""
+        return self._sections.told_at(record)
+
     def section(self, record: RecordId, kind: SectionKind) -> StoredSection | None:
         """See the port."""
         return self._sections.section(record, kind)

@@ -72,6 +72,12 @@ class Sections:
         with translated(self._path):
             return frozenset(map(_KIND, self._records.seen(record).confirmed))
 
+    def told_at(self, record: RecordId) -> dict[SectionKind, datetime]:
+        """See the port."""
+        with translated(self._path):
+            confirmed = self._records.seen(record).confirmed
+            return {_KIND(kind): codec.from_micros(at) for kind, at in confirmed.items()}
+
     def section(self, record: RecordId, kind: SectionKind) -> StoredSection | None:
         """See the port."""
         with translated(self._path):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -104,13 +104,27 @@ class Words:
             if known:
                 return current
             return self._believed(kind, limits.tx)
-        if current is not None and known and current.at <= limits.as_of:
-            late = self._late(kind, current.at, limits.as_of, limits.tx)
+        return self._held(kind, self._as_of(kind, limits.as_of, limits), limits)
+
+    def _as_of(self, kind: int, as_of: int, limits: Limits) -> Word | None:
+        current = self._current(kind)
+        known = current is not None and current.tx <= limits.tx
+        if current is not None and known and current.at <= as_of:
+            late = self._late(kind, current.at, as_of, limits.tx)
             last = self._last([current, *late], limits.limit)
             # The same was said before and after: it held in between.
             same = last is current or (last and self._digest(last) == current.digest)
             return current if same and current.confirmed > limits.limit else last
-        return self._last(self._earlier(kind, limits.tx, limits.as_of), limits.limit)
+        return self._last(self._earlier(kind, limits.tx, as_of), limits.limit)
+
+    def _held(self, kind: int, word: Word | None, limits: Limits) -> Word | None:
+        """A word, which was said all the while where the next that came late says the same."""
+        if word is None or kind not in self._asides or word.confirmed > limits.limit:
+            return word
+        later = [each for each in self._earlier(kind, limits.tx, FOREVER) if each.at > limits.limit]
+        at = min((each.at for each in later), default=0)
+        said = {self._digest(each) for each in later if each.at == at}
+        return replace(word, confirmed=at) if said == {self._digest(word)} else word
 
     def before(self, kind: int, until: int, limits: Limits) -> Word | None:
         """The last word before a time, of those known and said by the moment."""

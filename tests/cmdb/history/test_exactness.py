@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, permutations
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,22 @@ def test_what_was_believed_is_what_stood_in_the_view(data: st.DataObject) -> Non
             assert past_of(engine, None, known_at) == state, known_at
         assert past_of(engine, None, START - timedelta(days=1))["assets"] == {}
         record.close()
+
+
+def test_a_value_told_with_the_report_that_leaves_others_out_was_believed_alone(
+    tmp_path: Path,
+) -> None:
+    """The feed, which corrects what is told of the past, is silent where values are alike."""
+    serial = {"system_serial": "AAA111"}
+    engine = Engine(open_record(tmp_path / "record.db"))
+    engine.tell(observation("agent", "k1", 0, full=False, attributes=serial | {"owner": "OPS"}))
+    engine.tell(observation("scan", "10.0.0.5", 0, attributes=serial | {"owner": "ops"}))
+    engine.tell(observation("agent", "k1", 1))
+    engine.tell(observation("agent", "k1", 1, full=False, attributes=serial))
+    state = state_of(engine.record)
+    assert [asset[4] for asset in state["assets"].values()] == [serial | {"owner": "ops"}]
+    assert past_of(engine, None, START + timedelta(hours=1)) == state
+    engine.record.close()
 
 
 MACHINES = ("k1", "k2", "k3")
@@ -167,11 +183,12 @@ def test_a_section_that_was_left_out_was_not_so(data: st.DataObject) -> None:
 
 
 def _can_be_known(order: list[dict[str, Any]]) -> bool:
-    """When a word was merely repeated is kept for its last time only, and so is its absence."""
+    """Of what a visit repeats, and of what it leaves out, the first and the last time are kept."""
     for place, line in enumerate(order):
-        before = [other for other in order[:place] if "programs" not in other]
+        before = order[:place]
+        earlier = [other for other in before if other["observed_at"] < line["observed_at"]]
         later = [other for other in before if other["observed_at"] > line["observed_at"]]
-        if "programs" in line and len(later) > 1:
+        if "programs" in line and earlier and len(later) > 1:
             return False
     return True
 
@@ -195,6 +212,24 @@ def test_a_late_word_ends_with_the_next_whole_report(order: list[tuple[int, bool
             fields["programs"] = [{"name": "bash", "version": str(at), "package_system": "deb"}]
         history.append(observation("agent", "k1", at, **fields))
     _hold_to_those_told_no_later_word(history)
+
+
+def test_a_word_that_came_late_twice_held_in_between(tmp_path: Path) -> None:
+    """Of two agents the one counts that said so last: the first said the same before and after."""
+
+    def said(key: str, at: int, model: str) -> dict[str, Any]:
+        attributes = {"system_serial": "AAA111", "name": "web-1", "model": model}
+        return observation("agent", key, at, attributes=attributes)
+
+    history = [said("k1", 0, "T30"), said("k2", 8, "T40"), said("k1", 16, "T30"),
+               said("k1", 24, "T50")]  # fmt: skip
+    answers = []
+    for number, order in enumerate(permutations(history)):
+        engine = Engine(open_record(tmp_path / f"{number}.db"))
+        engine.tell(*({**line, "at": history[-1]["at"]} for line in order))
+        answers.append(past_of(engine, START + timedelta(hours=8), None))
+        engine.record.close()
+    assert all(answer == answers[0] for answer in answers)
 
 
 @st.composite
