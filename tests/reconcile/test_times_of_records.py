@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -29,7 +30,7 @@ from tests.reconcile.test_join_split import (
     state_of,
     whose,
 )
-from tests.reconcile.words import person
+from tests.reconcile.words import person, ref
 
 OLD, NEW = {"system_serial": "5CG1234XYZ"}, {"system_serial": "MXL0123ABC"}
 LEFT, NEXT, ROW = "ci-1", "ci-2", "ci-3"
@@ -164,6 +165,33 @@ def test_a_record_is_parted_where_nothing_tells(engine: Engine, said: Say) -> No
     assert len(before["assets"]) == 1
 
 
+def test_a_split_of_a_time_outweighs_an_older_join(engine: Engine, said: Say) -> None:
+    engine.tell(
+        said("agent", "ri", 0, attributes=OLD | {"name": "old"}),
+        said("cloud", "vm", 1, attributes={"name": "vm"}),
+    )
+    told(engine, join(engine.record, ("old", "vm"), word(10)))
+    assert names(engine) == ["old"]
+    engine.tell(said("agent", "ri", 48, attributes=NEW | {"name": "new"}))
+    told(engine, split(engine.record, LEFT, ["cloud/one/site/vm"], word()))
+    assert names(engine) == ["new", "old", "vm"]
+    undo(engine, 2)
+    assert len(names(engine)) == 2
+
+
+def test_a_border_holds_of_what_is_told_after_it_was_drawn(
+    engines: Callable[[], Engine], said: Say
+) -> None:
+    reports = [said("agent", "ri", at, attributes=OLD) for at in (0, 30, 60, 90)]
+    border = hours(50).isoformat().replace("+00:00", "Z")
+    key = ref("agent", "ri")
+    drawn = person("different", 20, key, key, times=f"../{border} {border}/..")
+    early = engines().tell(reports[0], drawn, *reports[1:])
+    late = engines().tell(*reports, {**drawn, "at": reports[-1]["at"]})
+    assert len(names(early)) == len(names(late)) == 2
+    assert early.state() == late.state()
+
+
 def hours(number: int) -> Any:
     return START + timedelta(hours=number)
 
@@ -172,8 +200,8 @@ def test_one_that_came_back_is_joined_over_two_borders(engine: Engine, said: Say
     same = OLD | {"name": "box"}
     engine.tell(*(said("agent", "ri", day * 24, attributes=same) for day in range(6)))
     for at in (30, 80):
-        ref = asset(engine, "ci-1" if at == 30 else "ci-2").id
-        told(engine, split(engine.record, f"ci-{ref}", ["1"], word(130 + at), hours(at)))
+        of = LEFT if at == 30 else NEXT
+        told(engine, split(engine.record, of, ["1"], word(130 + at), hours(at)))
     assert len(names(engine)) == 3
     told(engine, join(engine.record, ("ci-1", "ci-3"), word(250)))
     assert len(names(engine)) == 2
