@@ -41,6 +41,19 @@ def instant(text: str, now: datetime) -> datetime:
     return found
 
 
+def beginning(text: str, now: datetime) -> datetime:
+    """The same for a time from which on something holds: a date is the beginning of its day.
+
+    Raises:
+        BadMoment: It is none, or lies in the future.
+    """
+    found = instant(text, now)
+    try:
+        return datetime.combine(read_day(text.strip()), time(), UTC)
+    except ValueError:
+        return found
+
+
 def span(first: str, second: str, now: datetime) -> tuple[datetime, datetime]:
     """Two times that are compared, the earlier first.
 

@@ -63,7 +63,7 @@ class Deciding:
 
     def rehearsed(self, decision: Decision) -> Decided:
         """What a decision would change."""
-        from reconcile.decisions import concern_rules
+        from reconcile.concern import concern_rules
         from reconcile.recounting import text_of
 
         for line in _lines(decision, ()):

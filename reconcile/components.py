@@ -23,7 +23,6 @@ from reconcile.account import Account
 from reconcile.decisions import BY_HAND, Decided
 from reconcile.evidence import LENT
 from reconcile.identify import identify
-from reconcile.instants import to_micros
 from reconcile.lifecycle import Life
 from reconcile.links import asset_links, following_link, scan_links
 from reconcile.parts import edges_of, parts_of, same_sources
@@ -34,6 +33,7 @@ from reconcile.scans import Scans
 from reconcile.stretches import Subject
 from reconcile.things import Things
 from reconcile.timeline import Timeline
+from reconcile.times import stretch_at
 from reconcile.voices import Voices
 from reconcile.witness import Witness
 
@@ -198,7 +198,8 @@ class Components:
             component, self._decided.rulings, self._reach.ignored, self._decided.rules.order
         )
         records = [subject.record for subject in component]
-        self._ledger.watch(frozenset().union(*(thing.watched for thing in things)))
+        awaited = (each.record for each in component if self._awaited(each))
+        self._ledger.watch(frozenset(awaited).union(*(thing.watched for thing in things)))
         before = self._ledger.stretches(records)
         assets = self._things.assets(things, before)
         after: dict[RecordId, list[LinkRow]] = defaultdict(list)
@@ -211,6 +212,11 @@ class Components:
             moved = self._relink(subject.record, before.get(subject.record, ()), after)
             if moved:
                 self._near(subject)
+
+    def _awaited(self, subject: Subject) -> bool:
+        """Whether people speak of it from a time on that it has not told of yet."""
+        begins, visits = self._decided.begins.get(subject.key), subject.timeline.visits
+        return begins is not None and bool(visits) and visits[-1].last < begins
 
     def _relink(
         self,
@@ -306,14 +312,13 @@ class Components:
         self._followers.clear()
 
     def _led(self, key: RecordKey) -> LinkRow | None:
-        """The stretch of the record that this one follows, at the time of which it was said."""
+        """The stretch of the record that this one follows, at the time of which that is said."""
         leader, at = self._decided.follows.get(key, (key, 0))
         row = self._ledger.record(leader)
         if leader == key or row is None or self._decided.excludes(key):
             return None
         stretches = self._ledger.stretches([row.id]).get(row.id, ())
-        begun = [link for link in stretches if to_micros(link.since) <= at]
-        return begun[-1] if begun else next(iter(stretches), None)
+        return stretch_at(stretches, at)
 
     def _refer(self, key: RecordKey) -> None:
         """Assets that point at this record, by what may be said last, are projected again."""

@@ -11,9 +11,12 @@ from datetime import datetime
 
 from cmdb.model.observation import Decision, RecordKey
 from cmdb.query.identity import asset_ref, ref_of
-from cmdb.store.port import AssetId, AssetRow, LinkRow, Record, RecordId, RecordRow
-from reconcile.decisions import BY_HAND, SIDES, SOURCE, UNDOES, decided, source_of, undone
+from cmdb.store.port import AssetRow, Record, RecordRow
+from reconcile.decisions import SIDES, SOURCE, TIMES, UNDOES, decided, source_of, undone
+from reconcile.held import Held, Holdings
 from reconcile.links import stands
+from reconcile.things import said_of
+from reconcile.times import Named, write
 
 MOST_RECORDS = 500
 
@@ -43,25 +46,19 @@ class Word:
     at: datetime
     note: str = ""
 
-    def says(self, act: str, records: Iterable[RecordKey] = (), **extra: str) -> Decision:
+    def says(self, act: str, records: Iterable[RecordKey | Named] = (), **extra: str) -> Decision:
         """A decision of theirs."""
-        return Decision(act, tuple(records), self.at, self.at, self.by, self.note, extra)
-
-
-@dataclass(frozen=True)
-class _Held:
-    """A record that is about an asset."""
-
-    row: RecordRow
-    link: LinkRow
-
-    @property
-    def key(self) -> RecordKey:
-        return self.row.key
+        about = [each if isinstance(each, Named) else Named(each) for each in records]
+        if times := write(about):
+            extra[TIMES] = times
+        keys = tuple(each.key for each in about)
+        return Decision(act, keys, self.at, self.at, self.by, self.note, extra)
 
 
 def join(record: Record, refs: Sequence[str], word: Word) -> Decision:
     """All that these assets' records are about is one thing.
+
+    What a native key left behind is joined as its record was then; its successor stays.
 
     Raises:
         UnknownAsset: One of them is not there.
@@ -70,31 +67,34 @@ def join(record: Record, refs: Sequence[str], word: Word) -> Decision:
     rows = [whole_asset(record, ref) for ref in refs]
     if len({row.id for row in rows}) < len(rows):
         raise DecisionRefused("name different assets: two of these are one already")
-    first, *others = [_current(record, row) for row in rows]
-    sides: tuple[list[RecordKey], list[RecordKey]] = ([_speaker(first).key], [])
+    first, *others = [_holdings(record, row) for row in rows]
+    sides: tuple[list[Named], list[Named]] = (first.binding(), [])
     for held in others:
-        sides[1].append(_speaker(held).key)
+        sides[1].extend(held.binding())
         for one, two in _parted(record, first, held):
-            sides[0].append(one)
-            sides[1].append(two)
+            sides[0].extend(one)
+            sides[1].extend(two)
     left, right = (tuple(dict.fromkeys(side)) for side in sides)
+    _refuse_many([*left, *right])
     return word.says("same", (*left, *right), **{SIDES: str(len(left))})
 
 
 def _parted(
-    record: Record, first: Sequence[_Held], second: Sequence[_Held]
-) -> list[tuple[RecordKey, RecordKey]]:
+    record: Record, first: Holdings, second: Holdings
+) -> list[tuple[list[Named], list[Named]]]:
     """Pairs that a person once said to be different: the join says otherwise of each."""
-    left, right = ({held.key for held in side} for side in (first, second))
     found = []
     for ruling in decided(record.ledger.decisions()).rulings.different:
-        for one, two in (ruling.records, ruling.records[::-1]):
-            if one in left and two in right:
-                found.append((one, two))
+        about = list(zip(ruling.records, ruling.times, strict=True))
+        for one, two in (about, about[::-1]):
+            if first.meets(*one) and second.meets(*two):
+                found.append((first.spans([one[0]]), second.spans([two[0]])))
     return found
 
 
-def split(record: Record, ref: str, records: Sequence[str], word: Word) -> Decision:
+def split(
+    record: Record, ref: str, records: Sequence[str], word: Word, since: datetime | None = None
+) -> Decision:
     """The named records of an asset are about something else than its other records.
 
     Args:
@@ -102,6 +102,7 @@ def split(record: Record, ref: str, records: Sequence[str], word: Word) -> Decis
         ref: The asset.
         records: Names of records, or their numbers in the list that explain gives.
         word: Who decides.
+        since: They are so from then on alone, and what they told before stays.
 
     Raises:
         UnknownAsset: It is not there.
@@ -109,21 +110,51 @@ def split(record: Record, ref: str, records: Sequence[str], word: Word) -> Decis
         DecisionRefused: No record would be left on one side.
     """
     row = whole_asset(record, ref)
-    every = _held(record, row.id)
-    named = {_among(every, text).key for text in records}
+    held = Holdings(record, row.id)
+    named = {_among(held.listed, text).key for text in records}
     if not named:
         raise DecisionRefused("name the records that are about something else")
-    rest = {held.key for held in every if stands(held.link)} - named
-    if not rest:
-        rest = {held.key for held in every if held.key.source != BY_HAND} - named
-    if not rest:
-        raise DecisionRefused(f"that is all that {asset_ref(row.id)} has: leave a record with it")
-    if len(named) + len(rest) > MOST_RECORDS:
-        raise DecisionRefused(f"more than {MOST_RECORDS} records: split off fewer at a time")
-    return word.says("different", (*sorted(named), *sorted(rest)), **{SIDES: str(len(named))})
+    rest = {each.key for each in held.every if stands(each.link)} - named
+    if since is not None:
+        before, off = _parted_at(held, named, since)
+        sides = off, [*held.spans(rest), *before]
+    else:
+        rest = rest or {each.key for each in held.own} - named
+        if not rest:
+            raise DecisionRefused(
+                f"that is all that {asset_ref(row.id)} has: leave a record with it, or say from"
+                " when on with --since"
+            )
+        sides = held.spans(named), held.spans(rest)
+    _refuse_many([*sides[0], *sides[1]])
+    return word.says("different", (*sides[0], *sides[1]), **{SIDES: str(len(sides[0]))})
 
 
-def _among(every: Sequence[_Held], text: str) -> _Held:
+def _parted_at(
+    held: Holdings, named: Iterable[RecordKey], since: datetime
+) -> tuple[list[Named], list[Named]]:
+    """What records told of an asset before a moment, and what from it on."""
+    before: list[Named] = []
+    off: list[Named] = []
+    for key in sorted(named):
+        told, tells = held.parted_at(key, since)
+        if not told or not tells:
+            when = f"{since:%Y-%m-%d %H:%M} UTC"
+            missing = f"before {when}: split it off whole" if not told else f"since {when}"
+            raise DecisionRefused(f"{ref_of(key)} told nothing of it {missing}")
+        before += told
+        off += tells
+    return before, off
+
+
+def _refuse_many(named: Sequence[Named]) -> None:
+    if len(named) > MOST_RECORDS:
+        raise DecisionRefused(
+            f"more than {MOST_RECORDS} records and times of them: name fewer at a time"
+        )
+
+
+def _among(every: Sequence[Held], text: str) -> Held:
     if text.isdecimal() and 0 < int(text) <= len(every):
         return every[int(text) - 1]
     for held in every:
@@ -183,15 +214,13 @@ def retire(record: Record, ref: str, word: Word) -> Decision:
 
     Raises:
         UnknownAsset: It is not there.
-        DecisionRefused: A person retired it already, or what told of it is about another by now.
+        DecisionRefused: A person retired it already.
     """
     row = whole_asset(record, ref)
-    # A record that went over to another thing would take that along.
-    keys = [held.key for held in _current(record, row)]
-    retired = decided(record.ledger.decisions()).retired
-    if row.state == "retired" and any(key in retired for key in keys):
+    held = _holdings(record, row)
+    if row.state == "retired" and _retired(record, row, held):
         raise DecisionRefused(f"{asset_ref(row.id)} is retired already")
-    return word.says("retire", sorted(set(keys))[:MOST_RECORDS])
+    return word.says("retire", held.moments(held.going_on)[:MOST_RECORDS])
 
 
 def reinstate(record: Record, ref: str, word: Word) -> Decision:
@@ -202,13 +231,24 @@ def reinstate(record: Record, ref: str, word: Word) -> Decision:
         DecisionRefused: No person retired it.
     """
     row = whole_asset(record, ref)
-    retired = decided(record.ledger.decisions()).retired
-    keys = {held.key for held in _held(record, row.id) if held.key in retired}
-    if not keys:
+    held = Holdings(record, row.id)
+    retired = _retired(record, row, held)
+    if not retired:
         raise DecisionRefused(
             f"no person retired {asset_ref(row.id)}: it is {row.state} by what sources say"
         )
-    return word.says("reinstate", sorted(keys))
+    return word.says("reinstate", held.moments(retired)[:MOST_RECORDS])
+
+
+def _retired(record: Record, row: AssetRow, held: Holdings) -> list[Held]:
+    """Those of whom a person's last word is that it is retired."""
+    every = decided(record.ledger.decisions()).retired
+    found = []
+    for each in held.every:
+        words = every.get(each.key, ())
+        if words and (about := said_of(words, held.links(each.key), row.id)) and about[-1].retires:
+            found.append(each)
+    return found
 
 
 def whole_asset(record: Record, ref: str) -> AssetRow:
@@ -245,40 +285,18 @@ def find_record(record: Record, text: str) -> RecordRow:
     raise UnknownRecord(f"there is no record {text!r}: write kind/instance/scope/native-key")
 
 
-def speaker(record: Record, row: AssetRow) -> RecordKey:
-    """The record that stands for an asset.
+def speaker(record: Record, row: AssetRow) -> Named:
+    """The record that stands for an asset; as it was then, where it is about another by now.
 
     Raises:
-        DecisionRefused: All its records are about something else by now.
+        DecisionRefused: No record tells of it but what people set.
     """
-    return _speaker(_current(record, row)).key
+    held = _holdings(record, row)
+    return held.moment(held.speaker())
 
 
-def _held(record: Record, asset: AssetId) -> list[_Held]:
-    """Its records by stretch, in the order in which explain() lists them."""
-    links = record.ledger.linked(asset)
-    rows = record.ledger.records({link.record for link in links})
-    found = [_Held(rows[link.record], link) for link in links]
-    return sorted(found, key=lambda held: (held.key, held.link.since))
-
-
-def _current(record: Record, row: AssetRow) -> list[_Held]:
-    held = [each for each in _held(record, row.id) if each.key.source != BY_HAND]
-    going_on = [each for each in held if each.link.until is None]
-    if not going_on:
-        now = record.ledger.links(each.row.id for each in held).values()
-        others = ", ".join(sorted({asset_ref(link.asset) for link in now})) or "nothing"
-        raise DecisionRefused(
-            f"all records of {asset_ref(row.id)} are about {others} by now: a decision goes by"
-            " records, and would be about that"
-        )
-    return going_on
-
-
-def _speaker(held: Sequence[_Held]) -> _Held:
-    """The record that stands for its asset: the oldest, scans last."""
-
-    def order(each: _Held) -> tuple[bool, RecordId]:
-        return not stands(each.link), each.row.id
-
-    return min(held, key=order)
+def _holdings(record: Record, row: AssetRow) -> Holdings:
+    held = Holdings(record, row.id)
+    if not held.own:
+        raise DecisionRefused(f"no source tells of {asset_ref(row.id)}, only what people set")
+    return held

@@ -16,11 +16,13 @@ from functools import lru_cache
 from itertools import product
 
 from cmdb.model.observation import Decision, RecordKey, Source
-from cmdb.store.port import Ledger, RecordId
+from cmdb.query.identity import ref_of
+from cmdb.store.port import Ledger
 from reconcile import keys
 from reconcile.instants import to_micros
-from reconcile.objections import Ruling, Rulings, latest
 from reconcile.rules.model import CROWDED, DEFAULTS, Rules
+from reconcile.rulings import Ruling, Rulings, latest
+from reconcile.times import At, Named, Span, Time, instants, read
 
 ACTS = (
     "same", "different", "exclude", "include", "retire", "reinstate", "distrust",
@@ -28,6 +30,9 @@ ACTS = (
 )  # fmt: skip
 SIDES = "sides"
 """In `extra` of `same` and `different`: how many of the records, from the first, are one side."""
+TIMES = "times"
+"""In `extra` of `same`, `different`, `retire` and `reinstate`: of which time of each record they
+speak, in their order (reconcile/times.py). Without it they speak of whole records."""
 UNDOES = "undoes"
 """In `extra` of `undo`: number of the decision that is taken back."""
 SOURCE = "source"
@@ -43,6 +48,17 @@ BY_HAND = Source("manual", "by-hand")
 record with which a person's `same` binds it."""
 
 
+@dataclass(frozen=True, slots=True)
+class LifeWord:
+    """A person's word that what a record is about is retired, or not."""
+
+    retires: bool
+    at: datetime
+    why: str
+    time: Time
+    """Of which time of the record it speaks."""
+
+
 @dataclass(frozen=True)
 class Decided:
     """Everything that people decided, as it holds now."""
@@ -52,12 +68,16 @@ class Decided:
     """Records that are excluded."""
     sources: frozenset[Source] = frozenset()
     """Sources that are excluded."""
+    cuts: Mapping[RecordKey, tuple[int, ...]] = field(default_factory=dict)
+    """Records of which people say that they were about other things before and after some times."""
+    begins: Mapping[RecordKey, int] = field(default_factory=dict)
+    """Records of which people speak from a time on: the latest such time."""
     follows: Mapping[RecordKey, tuple[RecordKey, int]] = field(default_factory=dict)
-    """Records of values that people set: whom each follows, and since when."""
+    """Records of values that people set: whom each follows, as that was at which time."""
     followers: Mapping[RecordKey, tuple[RecordKey, ...]] = field(default_factory=dict)
     """The other way round."""
-    retired: Mapping[RecordKey, tuple[datetime, str]] = field(default_factory=dict)
-    """Records of what a person retired: when, and who with which reason."""
+    retired: Mapping[RecordKey, tuple[LifeWord, ...]] = field(default_factory=dict)
+    """Records of what people retired and reinstated: their words, in order of time."""
     distrusted: frozenset[tuple[str, str]] = frozenset()
     """Keys and values that identify nobody, because a person said so."""
     trusted: frozenset[tuple[str, str]] = frozenset()
@@ -88,6 +108,8 @@ def decided(decisions: Iterable[tuple[int, Decision]]) -> Decided:
         rulings,
         records,
         sources,
+        _cuts(rulings),
+        _begins(rulings),
         follows,
         _turned(follows),
         _retired(holding),
@@ -200,14 +222,57 @@ def excluding(
     return named or whole
 
 
+def named(decision: Decision) -> tuple[Named, ...]:
+    """The records of a decision, with the time of each of which it speaks."""
+    times = _times(decision.extra[TIMES]) if TIMES in decision.extra else ()
+    return tuple(
+        Named(key, times[place] if place < len(times) else None)
+        for place, key in enumerate(decision.records)
+    )
+
+
+_times = lru_cache(maxsize=256)(read)
+
+
 def _rulings(number: int, decision: Decision) -> Iterable[Ruling]:
     if decision.act not in {"same", "different"}:
         return
     why = told_by(number, decision)
     sides = int(decision.extra.get(SIDES, "1"))
-    for left, right in product(decision.records[:sides], decision.records[sides:]):
+    about = named(decision)
+    for left, right in product(about[:sides], about[sides:]):
         if left != right:
-            yield Ruling((left, right), to_micros(decision.at), why)
+            yield Ruling(
+                (left.key, right.key),
+                to_micros(decision.at),
+                why + in_words([left, right]),
+                (left.time, right.time),
+            )
+
+
+def in_words(about: Iterable[Named]) -> str:
+    """Of which times of records a word speaks, to be put behind it; nothing for whole records."""
+    told = [f"{ref_of(each.key)} {each.time.told()}" for each in about if each.time]
+    return f" ({', '.join(told)})" if told else ""
+
+
+def _cuts(rulings: Rulings) -> dict[RecordKey, tuple[int, ...]]:
+    """Where a record is parted from itself."""
+    found: dict[RecordKey, set[int]] = {}
+    for ruling in rulings.different:
+        one, two = ruling.records
+        if one == two:
+            found.setdefault(one, set()).update(instants(ruling.times))
+    return {key: tuple(sorted(times)) for key, times in found.items()}
+
+
+def _begins(rulings: Rulings) -> dict[RecordKey, int]:
+    found: dict[RecordKey, int] = {}
+    for ruling in (*rulings.same, *rulings.different):
+        for key, time in zip(ruling.records, ruling.times, strict=True):
+            if isinstance(time, Span) and time.since is not None:
+                found[key] = max(time.since, found.get(key, time.since))
+    return found
 
 
 def _excluded(
@@ -232,7 +297,18 @@ def _follows(rulings: Rulings) -> Iterable[tuple[RecordKey, tuple[RecordKey, int
         one, two = ruling.records
         if (one.source == BY_HAND) is not (two.source == BY_HAND):
             follower, leader = (one, two) if one.source == BY_HAND else (two, one)
-            yield follower, (leader, ruling.at)
+            time = ruling.time_of(leader)
+            at = time.at if isinstance(time, At) else ruling.at
+            if not any(_parts(each, ruling, leader, at) for each in rulings.different):
+                yield follower, (leader, at)
+
+
+def _parts(later: Ruling, same: Ruling, leader: RecordKey, at: int) -> bool:
+    """Whether a later word speaks of two records, as one of them was at a moment."""
+    if set(later.records) != set(same.records) or later.at <= same.at:
+        return False
+    time = later.time_of(leader)
+    return time.holds(at, at) if isinstance(time, Span) else time in {None, At(at)}
 
 
 def _turned(
@@ -244,17 +320,15 @@ def _turned(
     return found
 
 
-def _retired(
-    holding: Iterable[tuple[int, Decision]],
-) -> dict[RecordKey, tuple[datetime, str]]:
-    found: dict[RecordKey, tuple[datetime, str]] = {}
+def _retired(holding: Iterable[tuple[int, Decision]]) -> dict[RecordKey, tuple[LifeWord, ...]]:
+    found: dict[RecordKey, tuple[LifeWord, ...]] = {}
     for number, decision in holding:
-        if decision.act == "retire":
-            why = told_by(number, decision) + (f": {decision.note}" if decision.note else "")
-            found.update(dict.fromkeys(decision.records, (decision.at, why)))
-        elif decision.act == "reinstate":
-            for key in decision.records:
-                found.pop(key, None)
+        if decision.act in {"retire", "reinstate"}:
+            note = f": {decision.note}" if decision.note else ""
+            for each in named(decision):
+                why = told_by(number, decision) + in_words([each]) + note
+                word = LifeWord(decision.act == "retire", decision.at, why, each.time)
+                found[each.key] = (*found.get(each.key, ()), word)
     return found
 
 
@@ -271,46 +345,3 @@ def source_of(text: str) -> Source:
     """The source that is written as kind/instance."""
     kind, _, instance = text.partition("/")
     return Source(kind, instance)
-
-
-def concern_rules(ledger: Ledger, decisions: Iterable[Decision]) -> bool:
-    """Whether other rules may hold since these were made."""
-    known = dict(ledger.decisions())
-    about = (spoken_of(decision, known) for decision in decisions)
-    return any(each is not None and each.act == RULES for each in about)
-
-
-def concerned(ledger: Ledger, decisions: Iterable[Decision]) -> set[RecordId]:
-    """Records that may be about something else since these were made."""
-    known = dict(ledger.decisions())
-    found: set[RecordId] = set()
-    for decision in decisions:
-        about = spoken_of(decision, known)
-        if about is None:
-            continue
-        rows = (ledger.record(key) for key in about.records)
-        found |= {row.id for row in rows if row is not None}
-        if SOURCE in about.extra:
-            source = source_of(about.extra[SOURCE])
-            found |= {row.id for row in ledger.all_records() if row.key.source == source}
-        found |= _carrying(ledger, about, known)
-    return found
-
-
-def _carrying(ledger: Ledger, decision: Decision, every: Mapping[int, Decision]) -> set[RecordId]:
-    """Records with the value, or with any of the values, of which a decision speaks."""
-    if decision.act in {"distrust", "trust"}:
-        name, value = decision.extra[KEY], decision.extra[VALUE]
-        hashes = {keys.carried_as(name, value)}
-        if name in {"mac", "lent_mac"}:
-            hashes.add(keys.seen_mac(value))
-        return {record for each in hashes for record in ledger.holders(each, keys.EVERYONE)}
-    if decision.act == "crowded":
-        usual = decided(every.items()).rules.crowded
-        least = min(int(decision.extra[LIMIT]), usual, CROWDED) + 1
-        return {
-            record
-            for identifier, _, _ in ledger.common(least)
-            for record in ledger.holders(identifier, keys.EVERYONE)
-        }
-    return set()

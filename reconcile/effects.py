@@ -9,8 +9,9 @@ from cmdb.model.observation import Decision
 from cmdb.query.identity import asset_ref
 from cmdb.store.port import AssetId, LinkRow, Record, RecordId
 from reconcile.components import Move
-from reconcile.decisions import concerned
+from reconcile.concern import concerned
 
+_THEN = ", as they were once,"
 _MOST = 2_000
 """Records of which it is told where they went."""
 
@@ -72,8 +73,12 @@ def sentences(
         was, is_ = _current(move.before), _current(move.after)
         if was is not None and was != is_:
             flows[was, is_] = flows.get((was, is_), 0) + 1
-    for (was, is_), count in sorted(flows.items(), key=lambda flow: (flow[0][0], flow[0][1] or 0)):
-        records = f"{count} record{'s' if count > 1 else ''}"
+    once = _once(moves, flows)
+    every = sorted({*flows, *once}, key=lambda flow: (flow[0], flow[1] or 0))
+    for was, is_ in every:
+        count = flows.get((was, is_), 0) or once[was, is_]
+        then = "" if (was, is_) in flows else ", as it was once," if count == 1 else _THEN
+        records = f"{count} record{'s' if count > 1 else ''}{then}"
         if is_ is None:
             be = "would be" if would else "is" if count == 1 else "are"
             yield f"{records} of {titled(was)} {be} about nothing"
@@ -82,9 +87,30 @@ def sentences(
             yield f"{records} {left} {titled(was)} for {titled(is_)}"
         else:
             yield f"{titled(was)} {'would join' if would else 'joined'} {titled(is_)}"
-    for asset in sorted({was for was, _ in flows}):
-        if not remains(asset) and all(to is None for was, to in flows if was == asset):
+    for asset in sorted({was for was, _ in every}):
+        if not remains(asset) and all(to is None for was, to in every if was == asset):
             yield f"{titled(asset)} {'would be' if would else 'is'} gone: nothing is about it"
+
+
+def _once(
+    moves: Mapping[RecordId, Move], flows: Mapping[tuple[AssetId, AssetId | None], int]
+) -> dict[tuple[AssetId, AssetId | None], int]:
+    """What records were about for a time that is over and are not: from where to where."""
+    found: dict[tuple[AssetId, AssetId | None], int] = {}
+    for move in moves.values():
+        went = {(was.asset, _held_by(move.after, was)) for was in move.before if was.until}
+        for flow in went:
+            if flow[0] != flow[1] and flow[1] is not None and flow not in flows:
+                found[flow] = found.get(flow, 0) + 1
+    return found
+
+
+def _held_by(after: Iterable[LinkRow], was: LinkRow) -> AssetId | None:
+    return next((x.asset for x in after if x.since <= was.since and _goes_on(x, was)), None)
+
+
+def _goes_on(link: LinkRow, was: LinkRow) -> bool:
+    return link.until is None or link.until > was.since
 
 
 def _current(links: Iterable[LinkRow]) -> AssetId | None:

@@ -20,8 +20,9 @@ from cmdb.store.port import RecordId
 from reconcile.cluster import Cluster, Grain, Reason
 from reconcile.evidence import KEYS, LENT, MODEL, SINGLE, SOLE
 from reconcile.grains import grains_of
-from reconcile.objections import Objection, Objections, Rulings
+from reconcile.objections import Objection, Objections
 from reconcile.rules.model import CROWDED
+from reconcile.rulings import Rulings
 from reconcile.strangers import in_three
 from reconcile.stretches import Clusters, Identified, Subject, cut
 from reconcile.unlike import speaks_for
@@ -82,7 +83,6 @@ class _Work:
             (grain.record, grain.node): Cluster.of_grain(grain) for grain in self._grains
         }
         self._objections = Objections(rulings, self._grains)
-        self._rulings = rulings
         self._ignored = ignored
 
     def clusters(self) -> Clusters:
@@ -114,24 +114,8 @@ class _Work:
         return self._cluster[grain.record, grain.node]
 
     def _join_by_decision(self) -> None:
-        by_key: dict[object, list[Grain]] = {}
-        for grain in self._grains:
-            by_key.setdefault(grain.key, []).append(grain)
-        for same in self._rulings.same:
-            first, second = (by_key.get(key, []) for key in same.records)
-            if first and second:
-                self._bind(self._at(first, same.at), self._at(second, same.at), same.why)
-            # A list's row is what a person says it is, whatever it names later.
-            for grains in (first, second):
-                for grain in grains[1:]:
-                    if grain.key.source.kind in {"import", "manual"}:
-                        self._bind(grains[0], grain, same.why)
-
-    @staticmethod
-    def _at(grains: Sequence[Grain], at: int) -> Grain:
-        """What the record said when the decision was made."""
-        before = [grain for grain in grains if grain.first <= at]
-        return max(before, key=lambda grain: grain.last_by(at), default=grains[0])
+        for one, two, why in self._objections.bonds():
+            self._bind(one, two, why)
 
     def _bind(self, one: Grain, two: Grain, why: str) -> None:
         self._merge(one, two, "person", why)

@@ -13,6 +13,7 @@ import ipaddress
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from cmdb.model.observation import RecordKey, Source
 from cmdb.store.port import RunRow
@@ -78,19 +79,31 @@ def looks(source: Source) -> bool:
     return source.kind in _LOOKS
 
 
-def retired(
-    accounts: Sequence[Account], said: Mapping[RecordKey, tuple[datetime, str]]
-) -> Life | None:
+class Word(Protocol):
+    """A person's word that something is retired."""
+
+    @property
+    def at(self) -> datetime:
+        """When it was said."""
+        ...
+
+    @property
+    def why(self) -> str:
+        """Who said it, with which reason."""
+        ...
+
+
+def retired(accounts: Sequence[Account], said: Mapping[RecordKey, Word]) -> Life | None:
     """The state of a thing that a person retired, until something sees it after that.
 
     Args:
         accounts: Those who tell of it.
-        said: Records of what people retired: when, and why.
+        said: Words by records: that what they are about is retired.
     """
     words = [said[account.row.key] for account in accounts if account.row.key in said]
     if not words:
         return None
-    at, why = max(words)
+    at, why = max((word.at, word.why) for word in words)
     looking = (account for account in accounts if looks(account.row.key.source))
     if any(account.said_at > at for account in looking):
         return None

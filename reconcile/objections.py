@@ -10,6 +10,8 @@ from cmdb.store.port import RecordId
 from reconcile.account import normal_address
 from reconcile.cluster import LISTS, LIVE, SERIALS, Cluster, Grain
 from reconcile.evidence import KEYS, SINGLE
+from reconcile.rulings import Rulings
+from reconcile.spoken import Spoken
 from reconcile.strangers import Strangers
 from reconcile.unlike import (
     by_turns,
@@ -54,42 +56,18 @@ class Objection:
     """Whether a person should be asked, whatever the key of the value that they share."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
-    """A person's word about two records."""
-
-    records: tuple[RecordKey, RecordKey]
-    at: int
-    why: str
-
-    def other(self, key: RecordKey) -> RecordKey:
-        """The record that is spoken of together with this one."""
-        return self.records[self.records[0] == key]
-
-
-@dataclass(frozen=True)
-class Rulings:
-    """What people decided, the last word about each pair of records."""
-
-    same: tuple[Ruling, ...] = ()
-    different: tuple[Ruling, ...] = ()
-
-    def apart(self, one: RecordKey, two: RecordKey) -> Ruling | None:
-        """The ruling that keeps these records apart."""
-        for ruling in self.different:
-            if set(ruling.records) == {one, two}:
-                return ruling
-        return None
-
-
 class Objections:
     """Weighs what two clusters say against each other."""
 
     def __init__(self, rulings: Rulings, grains: Sequence[Grain]) -> None:
-        self._rulings = rulings
+        self._spoken = Spoken(rulings, grains)
         self._strangers = Strangers(grains)
         self.watched: set[RecordId] = set()
         """Records that may yet prove to be live at once with others."""
+
+    def bonds(self) -> Iterable[tuple[Grain, Grain, str]]:
+        """What people said to be one, and why."""
+        return self._spoken.bonds()
 
     def between(self, one: Cluster, two: Cluster, name: str) -> Objection | None:
         """Why a value of the key `name` may not join them, or None."""
@@ -200,14 +178,8 @@ class Objections:
         return None
 
     def _ruled(self, one: Cluster, two: Cluster) -> Objection | None:
-        if not self._rulings.different:
-            return None
-        first, second = one.keys(), two.keys()
-        for ruling in self._rulings.different:
-            left, right = ruling.records
-            if (left in first and right in second) or (left in second and right in first):
-                return Objection(ruling.why, ruled=True)
-        return None
+        why = self._spoken.against(one, two)
+        return Objection(why, ruled=True) if why else None
 
 
 def _kin(name: str) -> tuple[str, ...]:
@@ -344,24 +316,3 @@ def _rival_accounts(one: Cluster, two: Cluster, *, named: bool) -> Iterator[tupl
             for right in two.grains:
                 if one_observer(left, right, named=named):
                     yield left, right
-
-
-def latest(rulings: Iterable[tuple[str, Ruling]]) -> Rulings:
-    """The last word about each pair: act ("same" or "different") and ruling in order of time."""
-    last: dict[frozenset[RecordKey], tuple[str, Ruling]] = {}
-    for act, ruling in sorted(rulings, key=lambda item: (item[1].at, item[0])):
-        last[frozenset(ruling.records)] = (act, ruling)
-    ordered = sorted(last.values(), key=lambda item: (item[1].at, item[1].records))
-    return Rulings(
-        tuple(ruling for act, ruling in ordered if act == "same"),
-        tuple(ruling for act, ruling in ordered if act == "different"),
-    )
-
-
-def by_record(rulings: Iterable[Ruling]) -> dict[RecordKey, list[Ruling]]:
-    """Rulings by each of the records that they are about."""
-    found: dict[RecordKey, list[Ruling]] = {}
-    for ruling in rulings:
-        for key in ruling.records:
-            found.setdefault(key, []).append(ruling)
-    return found

@@ -24,7 +24,8 @@ from cmdb.model.observation import (
 from cmdb.store.port import AssetId, Record, RecordId
 from reconcile import asking, changes, returning, unseen
 from reconcile.components import Components, Move
-from reconcile.decisions import Holding, concern_rules, concerned
+from reconcile.concern import concern_rules, concerned
+from reconcile.decisions import Holding
 from reconcile.glance import Glance, little
 from reconcile.hearing import Heard, Hearing
 from reconcile.rules import carry_out

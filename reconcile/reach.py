@@ -8,8 +8,9 @@ from cmdb.model.observation import RecordKey
 from cmdb.store.port import Identifier, Ledger, RecordId
 from reconcile import keys
 from reconcile.decisions import BY_HAND, Decided
-from reconcile.objections import Ruling
+from reconcile.rulings import Ruling
 from reconcile.stretches import Subject
+from reconcile.timeline import parted
 from reconcile.witness import Witness
 
 
@@ -62,6 +63,8 @@ class Reach:
         timeline = self._witness.weighed(record)
         family = keys.family(timeline)
         key = self.key(record)
+        if key in self._decided.cuts:
+            timeline = parted(timeline, self._decided.cuts[key])
         native = key.native_key if keys.goes_by_native_key(family) else None
         return Subject(record, key, timeline, family, native)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from cmdb.model.observation import Decision, RecordKey
+from cmdb.model.observation import Decision
 from cmdb.query.identity import DecisionView, asset_ref, ref_of
 from cmdb.store.port import AssetId, Record
 from reconcile.decisions import (
@@ -17,9 +17,11 @@ from reconcile.decisions import (
     SOURCE,
     UNDOES,
     VALUE,
+    named,
     spoken_of,
     undone,
 )
+from reconcile.times import Named
 
 _MOST_NAMED = 3
 
@@ -35,8 +37,9 @@ def decisions(record: Record, ref: str | None = None) -> tuple[DecisionView, ...
     wanted = None if ref is None else record.view.find(ref).id
     assets = _Assets(record)
     shown: list[DecisionView] = []
+    known = dict(every)
     for number, decision in every:
-        about = _about(decision, dict(every))
+        about = _about(decision, known)
         found = assets.of(about)
         if wanted is None or wanted in found:
             shown.append(_view(number, decision, gone.get(number), found))
@@ -48,9 +51,9 @@ def text_of(decision: Decision) -> str:
     return _TEXTS[decision.act](decision)
 
 
-def _about(decision: Decision, every: Mapping[int, Decision]) -> tuple[RecordKey, ...]:
+def _about(decision: Decision, every: Mapping[int, Decision]) -> tuple[Named, ...]:
     about = spoken_of(decision, every)
-    return about.records if about is not None else ()
+    return named(about) if about is not None else ()
 
 
 def _view(
@@ -74,11 +77,19 @@ class _Assets:
     def __init__(self, record: Record) -> None:
         self._record = record
 
-    def of(self, keys: tuple[RecordKey, ...]) -> set[AssetId]:
-        """The assets that records are about now."""
-        rows = (self._record.ledger.record(key) for key in keys)
-        links = self._record.ledger.links(row.id for row in rows if row is not None)
-        return {link.asset for link in links.values()}
+    def of(self, about: tuple[Named, ...]) -> set[AssetId]:
+        """The assets that records are about now, or at the time of which is spoken."""
+        ledger = self._record.ledger
+        rows = {each.key: row for each in about if (row := ledger.record(each.key)) is not None}
+        stretches = ledger.stretches(row.id for row in rows.values())
+        found: set[AssetId] = set()
+        for each in about:
+            links = stretches.get(rows[each.key].id, ()) if each.key in rows else ()
+            for place, link in enumerate(links):
+                whole = each.time is None and link.until is None
+                if whole or (each.time and each.time.meets(link, first=place == 0)):
+                    found.add(link.asset)
+        return found
 
 
 def _sets(decision: Decision) -> bool:
@@ -89,8 +100,8 @@ def _sets(decision: Decision) -> bool:
 def _same(decision: Decision) -> str:
     left, right = _sides(decision)
     if _sets(decision):
-        leader = next((key for key in decision.records if key.source != BY_HAND), None)
-        return f"values were set on what {_named((leader,) if leader else ())} is about"
+        leaders = tuple(each for each in named(decision) if each.key.source != BY_HAND)
+        return f"values were set on what {_named(leaders[:1])} is about"
     return f"{_named(left)} and {_named(right)} are about one asset"
 
 
@@ -99,9 +110,9 @@ def _different(decision: Decision) -> str:
     return f"{_named(left)} and {_named(right)} are about different assets"
 
 
-def _sides(decision: Decision) -> tuple[tuple[RecordKey, ...], tuple[RecordKey, ...]]:
-    sides = int(decision.extra.get(SIDES, "1"))
-    return decision.records[:sides], decision.records[sides:]
+def _sides(decision: Decision) -> tuple[tuple[Named, ...], tuple[Named, ...]]:
+    sides, about = int(decision.extra.get(SIDES, "1")), named(decision)
+    return about[:sides], about[sides:]
 
 
 def _excluded(decision: Decision) -> str:
@@ -115,13 +126,20 @@ def _included(decision: Decision) -> str:
 def _whose(decision: Decision) -> str:
     if SOURCE in decision.extra:
         return f"source {decision.extra[SOURCE]}"
-    return _named(decision.records)
+    return _all(decision)
 
 
-def _named(keys: tuple[RecordKey, ...]) -> str:
-    named = ", ".join(str(ref_of(key)) for key in keys[:_MOST_NAMED])
-    more = len(keys) - _MOST_NAMED
-    return f"{named} and {more} more" if more > 0 else named
+def _all(decision: Decision) -> str:
+    return _named(named(decision))
+
+
+def _named(about: tuple[Named, ...]) -> str:
+    told = ", ".join(
+        f"{ref_of(each.key)}{f', {each.time.told()},' if each.time else ''}"
+        for each in about[:_MOST_NAMED]
+    )
+    more = len(about) - _MOST_NAMED
+    return f"{told} and {more} more" if more > 0 else told
 
 
 _TEXTS: Mapping[str, Callable[[Decision], str]] = {
@@ -129,8 +147,8 @@ _TEXTS: Mapping[str, Callable[[Decision], str]] = {
     "different": _different,
     "exclude": _excluded,
     "include": _included,
-    "retire": lambda d: f"what {_named(d.records)} is about is retired until it is seen again",
-    "reinstate": lambda d: f"what {_named(d.records)} is about is not retired",
+    "retire": lambda d: f"what {_all(d)} is about is retired until it is seen again",
+    "reinstate": lambda d: f"what {_all(d)} is about is not retired",
     "distrust": lambda d: f"{d.extra[KEY]} {_plain(d)} identifies nobody",
     "trust": lambda d: f"{d.extra[KEY]} {_plain(d)} identifies, however many carry it",
     "crowded": lambda d: f"a value that more than {d.extra[LIMIT]} records carry identifies nobody",

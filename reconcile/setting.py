@@ -29,6 +29,7 @@ from cmdb.store.port import AssetId, Record
 from reconcile.deciding import DecisionRefused, Word, speaker, whole_asset
 from reconcile.decisions import BY_HAND, decided
 from reconcile.normalise.forms import FORMS
+from reconcile.times import Named
 from reconcile.voices import Voices
 
 _LONGEST = 4_096
@@ -81,8 +82,8 @@ def set_values(record: Record, ref: str, pairs: Sequence[str], word: Word) -> Se
     if own:
         return Setting(row.id, values, None, (_observation(own[0], values, word.at),))
     leader = speaker(record, row)
-    key = _fresh(record, leader.scope, row.id)
-    bound = word.says("same", (key, leader))
+    key = _fresh(record, leader.key.scope, row.id)
+    bound = word.says("same", (Named(key), leader))
     return Setting(row.id, values, bound, (_observation(key, values, word.at),))
 
 

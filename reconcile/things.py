@@ -13,7 +13,7 @@ from cmdb.model.observation import RecordKey, Source
 from cmdb.store.port import AssetId, LinkRow, Record, RecordId, RunRow
 from reconcile.account import UNKNOWN_CLASS, Account
 from reconcile.class_claim import class_of
-from reconcile.decisions import Decided, decided
+from reconcile.decisions import Decided, LifeWord, decided
 from reconcile.instants import to_micros
 from reconcile.lifecycle import Lapse, Life, life, retired
 from reconcile.links import stands
@@ -133,13 +133,25 @@ class Things:
 
     def life(self, accounts: Sequence[Account], now: datetime) -> Life:
         """The state of the thing that accounts are about."""
-        by_person = retired(accounts, self._decided.retired)
+        by_person = retired(accounts, self._retired(accounts)) if self._decided.retired else None
         if by_person is not None:
             return by_person
         said = class_of(accounts, MEASURED, now).name
         rules = self._decided.rules
         after = rules.retire_after(said if said in CLASS_BY_NAME else UNKNOWN_CLASS)
         return life(accounts, self._complete_runs, now, Lapse(after, rules.silence))
+
+    def _retired(self, accounts: Sequence[Account]) -> dict[RecordKey, LifeWord]:
+        """Records of whose time in this thing people said last that it is retired."""
+        found = {}
+        for account in accounts:
+            words = self._decided.retired.get(account.row.key, ())
+            if any(word.time for word in words):
+                links = self._ledger.stretches([account.row.id]).get(account.row.id, ())
+                words = said_of(words, links, _asset_of(account, links))
+            if words and words[-1].retires:
+                found[account.row.key] = words[-1]
+        return found
 
     def _complete_runs(self, key: RecordKey, after: datetime) -> Sequence[RunRow]:
         place = (key.source, key.scope)
@@ -150,6 +162,22 @@ class Things:
         if since == after or not runs:
             return runs
         return runs[bisect_right(runs, after, key=lambda run: run.began_at) :]
+
+
+def said_of(
+    words: Sequence[LifeWord], links: Sequence[LinkRow], asset: AssetId | None
+) -> tuple[LifeWord, ...]:
+    """Of words about a record those that are about an asset, by the stretches of the record."""
+    own = [(link, place == 0) for place, link in enumerate(links) if link.asset == asset]
+    return tuple(
+        word
+        for word in words
+        if word.time is None or any(word.time.meets(link, first=first) for link, first in own)
+    )
+
+
+def _asset_of(account: Account, links: Sequence[LinkRow]) -> AssetId | None:
+    return next((link.asset for link in links if link.since == account.since), None)
 
 
 def _likeness(link: LinkRow, stretch: Stretch) -> tuple[bool, bool]:

@@ -219,6 +219,23 @@ def _unpacked(start: Micros, visits: list[list[Any]], said: list[Any]) -> list[S
     return sorted(found)
 
 
+def parted(timeline: Timeline, times: Sequence[Micros]) -> Timeline:
+    """The same with borders at these times: what was told before and after one is two evidences."""
+    nodes, number = list(timeline.nodes), dict[tuple[int, int], int]()
+    visits: list[Visit] = []
+    for visit in timeline.visits:
+        within = [at for at in times if visit.first < at <= visit.last]
+        starts = [visit.first, *within]
+        for first, last in zip(starts, [*(at - 1 for at in within), visit.last], strict=True):
+            place = visit.node, bisect_right(times, first)
+            if place not in number:
+                taken = any(node == visit.node for node, _ in number)
+                number[place] = len(nodes) if taken else visit.node
+                nodes += [timeline.nodes[visit.node]] if taken else []
+            visits.append(Visit(first, last, number[place], visit.addresses))
+    return Timeline(nodes, visits)
+
+
 def addresses(timelines: Sequence[Timeline]) -> set[str]:
     """Every address at which these were ever seen."""
     return {

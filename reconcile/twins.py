@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import cast
 
 from cmdb.model.observation import Decision, Json, RecordKey, Source
-from cmdb.query.identity import Question, RecordRef, Side, asset_ref, ref_of
+from cmdb.query.identity import Question, Side, asset_ref, ref_of
 from cmdb.store.port import AssetId, LinkRow, Record
 from reconcile.as_told import uuids_told
 from reconcile.deciding import UnknownRecord, Word, join
 from reconcile.evidence import MODEL, SINGLE
+from reconcile.held import Holdings
 from reconcile.instants import to_micros
 from reconcile.witness import Witness
 
@@ -58,11 +59,12 @@ def answer(record: Record, number: int, *, same: bool, word: Word) -> Decision:
     one, two = question.sides
     if same:
         return join(record, (one.asset, two.asset), word)
-    return _apart(one, two, word)
+    return _apart(record, [record.view.find(each.asset).id for each in (one, two)], word)
 
 
-def _apart(one: Side, two: Side, word: Word) -> Decision:
-    left, right = ([_key(each) for each in side.records] for side in (one, two))
+def _apart(record: Record, assets: Iterable[AssetId], word: Word) -> Decision:
+    held = [Holdings(record, asset) for asset in assets]
+    left, right = (each.spans(one.key for one in each.every) for each in held)
     return word.says(_DIFFERENT, (*left, *right), sides=str(len(left)))
 
 
@@ -217,8 +219,3 @@ def _number(sides: tuple[Side, Side], taken: set[int]) -> int:
     while number in taken:
         number = number % _NUMBERS + 1
     return number
-
-
-def _key(ref: RecordRef) -> RecordKey:
-    source = Source(ref.source_kind, ref.source_instance)
-    return RecordKey(source, ref.scope, ref.native_key)

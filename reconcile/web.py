@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Protocol
 
@@ -15,6 +16,7 @@ from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel, Field
 from starlette.responses import RedirectResponse, Response
 
+from cmdb.history import BadMoment, beginning
 from cmdb.model.observation import Decision, Source
 from cmdb.people.roles import CHANGE_MANAGER
 from cmdb.query.identity import Decided
@@ -59,6 +61,7 @@ class Asked(BaseModel):
     other: str = Field("", max_length=1024)
     record: list[str] = Field([], max_length=500)
     number: str = Field("", max_length=18)
+    since: str = Field("", max_length=64)
     note: str = Field("", max_length=1024)
     csrf: str = Field("", max_length=256)
 
@@ -101,6 +104,14 @@ def _source(asked: Asked) -> str:
     return named or "/".join(_one(asked).split("/")[:2])
 
 
+def _since(asked: Asked, word: Word) -> datetime | None:
+    """From when on records are about something else; None: always."""
+    try:
+        return beginning(asked.since, word.at) if asked.since.strip() else None
+    except BadMoment as error:
+        raise DecisionRefused(str(error)) from error
+
+
 _OF_ASSET = "/assets/{}/identity"
 ACTS: Mapping[str, Act] = {
     "join": Act(
@@ -108,7 +119,7 @@ ACTS: Mapping[str, Act] = {
             record, (asked.asset, asked.other.strip()), word), _OF_ASSET),
     "split": Act(
         "Split off records", "Split", lambda record, asked, word: deciding.split(
-            record, asked.asset, asked.record, word), _OF_ASSET),
+            record, asked.asset, asked.record, word, _since(asked, word)), _OF_ASSET),
     "exclude": Act(
         "Exclude a record", "Exclude", lambda record, asked, word: deciding.exclude(
             record, _one(asked), word, source=False, out=True), "/decisions"),

@@ -49,12 +49,23 @@ def split(
             help="kind/instance/scope/native-key, or its number in the list of 'explain'.",
         ),
     ],
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            metavar="TIME",
+            help="From then on alone: the machine was replaced. RFC 3339, a date, '3 days ago'.",
+        ),
+    ] = None,
     note: Note = "",
     dry_run: Dry = False,
     as_json: AsJson = False,
 ) -> None:
     """Say that records of an asset are about something else than its others."""
-    params = {"asset": asset, "records": tuple(records), "note": note, "dry_run": dry_run}
+    params = {
+        "asset": asset, "records": tuple(records), "since": since, "note": note,
+        "dry_run": dry_run,
+    }  # fmt: skip
     _decide(context, "identity.split", params, as_json=as_json)
 
 

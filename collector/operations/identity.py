@@ -34,6 +34,9 @@ class SplitParams:
     asset: str
     records: tuple[str, ...]
     """kind/instance/scope/native-key, or numbers of the list that explain gives."""
+    since: str | None = None
+    """From then on alone, where a machine was replaced and nothing tells: RFC 3339, a date, or
+    '3 days ago'."""
     note: str = ""
     dry_run: bool = False
 
@@ -131,12 +134,14 @@ def _join(context: Context, params: JoinParams) -> Decided:
 
 
 def _split(context: Context, params: SplitParams) -> Decided:
+    from cmdb.history import beginning
     from reconcile.deciding import split
 
+    since = beginning(params.since, context.now) if params.since else None
     return decide(
         context,
         params.note,
-        lambda record, word: split(record, params.asset, params.records, word),
+        lambda record, word: split(record, params.asset, params.records, word, since),
         dry_run=params.dry_run,
     )
 

@@ -15,6 +15,7 @@ MOST_RECORDS = 500
 _MOST_LIMIT = 1_000_000
 _FIELDS = frozenset({"type", "at", "act", "records", "by", "note", "extra"})
 _ORDINAL_DIGITS = 18
+_LONGEST_TIMES = 60 * MOST_RECORDS
 
 Check = Callable[[str], bool]
 
@@ -34,12 +35,12 @@ class Act:
 
 
 ACTS: Mapping[str, Act] = {
-    "same": Act(2, MOST_RECORDS, ("sides",)),
-    "different": Act(2, MOST_RECORDS, ("sides",)),
+    "same": Act(2, MOST_RECORDS, ("sides", "times")),
+    "different": Act(2, MOST_RECORDS, ("sides", "times")),
     "exclude": Act(1, MOST_RECORDS, ("source",), instead="source"),
     "include": Act(1, MOST_RECORDS, ("source",), instead="source"),
-    "retire": Act(1, MOST_RECORDS),
-    "reinstate": Act(1, MOST_RECORDS),
+    "retire": Act(1, MOST_RECORDS, ("times",)),
+    "reinstate": Act(1, MOST_RECORDS, ("times",)),
     "distrust": Act(0, 0, ("key", "value"), ("key", "value")),
     "trust": Act(0, 0, ("key", "value"), ("key", "value")),
     "crowded": Act(0, 0, ("n",), ("n",)),
@@ -110,7 +111,7 @@ def _extra(value: Json, form: Act) -> dict[str, str]:
             allowed = ", ".join(form.extra) or "nothing"
             raise BadLine(f"extra.{name} does not belong to this act, which takes {allowed}")
     found = {
-        name: _rules_file(held) if name == "rules" else fields.key(held, f"extra.{name}")
+        name: _READERS[name](held) if name in _READERS else fields.key(held, f"extra.{name}")
         for name, held in given.items()
     }
     for name in form.needs:
@@ -134,6 +135,18 @@ def _rules_file(value: Json) -> str:
     return value
 
 
+def _times(value: Json) -> str:
+    from reconcile.times import read as read_times
+
+    if not isinstance(value, str) or len(value) > _LONGEST_TIMES:
+        raise BadLine(f"extra.times must be a text of at most {_LONGEST_TIMES} characters")
+    try:
+        read_times(value)
+    except ValueError as error:
+        raise BadLine(f"extra.times: {error}; each is an instant, an interval or -") from error
+    return value
+
+
 def _check_records(keys: tuple[RecordKey, ...], extra: Mapping[str, str], form: Act) -> None:
     if not keys and form.instead and form.instead in extra:
         return
@@ -142,7 +155,13 @@ def _check_records(keys: tuple[RecordKey, ...], extra: Mapping[str, str], form: 
         span = f"{least} to {most}" if most else "none"
         or_else = f", or extra.{form.instead}" if form.instead else ""
         raise BadLine(f"records has {len(keys)}; this act takes {span}{or_else}")
-    if len(set(keys)) < len(keys):
+    times = extra["times"].split(" ") if "times" in extra else ["-"] * len(keys)
+    if len(times) != len(keys):
+        raise BadLine(f"extra.times has {len(times)} for {len(keys)} records; write one for each")
+    whole = [key for key, time in zip(keys, times, strict=True) if time == "-"]
+    if len(set(zip(keys, times, strict=True))) < len(keys) or any(
+        keys.count(key) > 1 for key in whole
+    ):
         raise BadLine("records names one twice")
     if int(extra.get("sides", "1")) >= max(len(keys), 2):
         raise BadLine("extra.sides leaves no record on the other side")
@@ -179,6 +198,8 @@ def _is_key(text: str) -> bool:
     return bool(of_one_space(text))
 
 
+_READERS: Mapping[str, Callable[[Json], str]] = {"rules": _rules_file, "times": _times}
+"""Fields of `extra` that are no short texts."""
 _CHECKS: Mapping[str, tuple[Check, str]] = {
     "sides": (_is_ordinal, "a whole number from 1"),
     "undoes": (_is_ordinal, "the number of a decision"),

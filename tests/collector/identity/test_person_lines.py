@@ -11,7 +11,7 @@ import pytest
 from cmdb.model.observation import Decision, RecordKey, Source
 from collector.sources import persons
 from collector.sources.lines import BadLine, parse
-from reconcile.decisions import ACTS
+from reconcile.decisions import ACTS, named
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 ONE = {"source": {"kind": "agent", "instance": "a"}, "scope": "hq", "native_key": "k1"}
@@ -92,3 +92,35 @@ def test_an_older_line_is_read_as_ever() -> None:
 def test_what_is_no_word_is_refused_with_the_reason(fields: dict[str, Any], words: str) -> None:
     with pytest.raises(BadLine, match=words.replace("(", r"\(")):
         read(**fields)
+
+
+def test_a_line_may_speak_of_times_of_its_records() -> None:
+    times = "2026-01-01T00:00:00.000001Z ../2026-03-01T00:00:00Z"
+    found = read(act="same", records=[ONE, TWO], extra={"times": times})
+    assert [str(each.time) for each in named(found)] == times.split(" ")
+    again = read(act="different", records=[ONE, ONE], extra={"times": "../2026-03-01T00:00:00Z "
+                 "2026-03-01T00:00:00Z/.."})  # fmt: skip
+    assert parse(json.dumps(persons.write(again)), AT) == again
+
+
+@pytest.mark.parametrize(
+    ("records", "times", "words"),
+    [
+        ([ONE, TWO], "-", "has 1 for 2 records"),
+        ([ONE, TWO], "- soon", "no instant"),
+        ([ONE, TWO], "- ../..", "open at both ends"),
+        ([ONE, TWO], "- 2026-03-01T00:00:00Z/2026-01-01T00:00:00Z", "ends before it begins"),
+        ([ONE, TWO], "- 2026-03-01T00:00:00", "no time zone"),
+        ([ONE, ONE], "- 2026-03-01T00:00:00Z", "names one twice"),
+        ([ONE, TWO], "- " + "x" * 40_000, "at most"),
+        ([ONE, TWO], 7, "must be a text"),
+    ],
+)
+def test_times_that_are_none_are_refused(records: list[Any], times: object, words: str) -> None:
+    with pytest.raises(BadLine, match=words):
+        read(act="same", records=records, extra={"times": times})
+
+
+def test_what_speaks_of_no_time_takes_none() -> None:
+    with pytest.raises(BadLine, match="does not belong"):
+        read(act="exclude", records=[ONE], extra={"times": "2026-03-01T00:00:00Z"})
