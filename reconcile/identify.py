@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import combinations, pairwise
 
 from cmdb.store.port import RecordId
-from reconcile.cluster import Cluster, Grain, Reason
+from reconcile.cluster import HOSTED, Cluster, Grain, Reason
 from reconcile.evidence import KEYS, LENT, MODEL, SINGLE, SOLE
 from reconcile.grains import grains_of
 from reconcile.objections import Objection, Objections, Rulings
@@ -353,10 +353,14 @@ def _placed_alike(one: Cluster, two: Cluster) -> bool:
     return bool(one.places & two.places)
 
 
+def _hosted_alike(one: Cluster, two: Cluster) -> bool:
+    return bool(one.of(HOSTED) & two.of(HOSTED))
+
+
 _PAIRS: tuple[tuple[str, tuple[Callable[[Cluster, Cluster], bool], ...]], ...] = (
     ("asset_tag", (_named_alike, _modelled_alike)),
     ("local_mac", (_named_alike, _placed_alike)),
-    ("name", (_placed_alike,)),
+    ("name", (_placed_alike, _hosted_alike)),
 )
 
 __all__ = ("CROWDED", "LENT", "Identified", "Objection", "Subject", "identify")

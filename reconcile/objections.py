@@ -9,6 +9,7 @@ from cmdb.model.observation import RecordKey
 from cmdb.store.port import RecordId
 from reconcile.account import normal_address
 from reconcile.cluster import LISTS, LIVE, SERIALS, Cluster, Grain
+from reconcile.contained import are_containers, contained, housing, of_two_containers
 from reconcile.evidence import KEYS, SINGLE
 from reconcile.strangers import Strangers
 from reconcile.unlike import (
@@ -18,6 +19,7 @@ from reconcile.unlike import (
     interleave,
     may_be_copies,
     nothing_alike,
+    of_other_model,
     one_observer,
     other_adapters,
     rows_of_two,
@@ -36,6 +38,7 @@ _NAMES = frozenset({"name", "local_mac"})
 _TURNS = "two machines with other adapters speak by turns"
 _AT_ONCE = "both were live at once, with other adapters"
 _ROLLED_OUT = "both were first heard within a day, with other names and other adapters"
+_COPIED = "both were first heard within a day, with one name and other adapters, as copies are"
 _LENT_BY_TURNS = "two native keys and names by turns: one adapter that is lent, or two systems"
 _ALONE = frozenset({"bios_uuid", "machine_id"})
 """Makers give a UUID to several machines, images bring a machine id: neither is proof alone."""
@@ -96,7 +99,8 @@ class Objections:
         certain = self._ruled(one, two) or _part(one, two)
         if certain or name == "observer":
             return certain
-        certain = _housing(one, two) or _contained(one, two) or _differ(one, two, name)
+        certain = _housed(one, two) or _differ(one, two, name)
+        certain = certain or self._in_two_containers(one, two, name)
         if certain and name in _LABELS:
             certain = _differ(one, two, name, observed=True)
         if certain is None and name in _NAMES:
@@ -137,6 +141,25 @@ class Objections:
         differing = differing or turned_virtual(one, two) or nothing_alike(one, two)
         return differing or _copied(one, two, key)
 
+    def _in_two_containers(self, one: Cluster, two: Cluster, name: str) -> Objection | None:
+        """Whether agents tell of two containers; an image brings its machine id to all of them.
+
+        Their adapters do not count: each host hands out the same ones.
+        """
+        if not are_containers(one, two):
+            return None
+        if why := of_two_containers(one, two, by_name=name in _NAMES):
+            return Objection(why)
+        pairs = [
+            pair
+            for pair in _rival_accounts(one, two, named=False)
+            if pair[0].key.source == pair[1].key.source
+        ]
+        if any(interleave(left, right) for left, right in pairs):
+            return Objection("they are containers, both live at once")
+        self.watched.update(grain.record for pair in pairs for grain in pair)
+        return None
+
     def _live_at_once(self, one: Cluster, two: Cluster) -> Objection | None:
         """Two live reports of one identity are clones.
 
@@ -156,8 +179,17 @@ class Objections:
         if any(interleave(left, right) for left, right in pairs):
             # A manager gives guests of one host the same numbers; names tell them apart.
             return Objection(_AT_ONCE, doubtful=not (named and _surely_two(one, two)))
+        if alike and not one.places & two.places and self._copied_on_one_day(pairs):
+            return Objection(_COPIED, doubtful=True)
         self.watched.update(grain.record for pair in pairs for grain in pair)
         return None
+
+    def _copied_on_one_day(self, pairs: Sequence[tuple[Grain, Grain]]) -> bool:
+        """Whether one product was first heard under two native keys within a day."""
+        return any(
+            left.key.source == right.key.source and self._strangers.first_on_one_day(left, right)
+            for left, right in pairs
+        )
 
     def _strange(self, one: Cluster, two: Cluster, name: str) -> Objection | None:
         """Whether one value is alike that may have been given to two, and all else is against it.
@@ -234,6 +266,8 @@ def _unlike(one: Cluster, two: Cluster, name: str) -> Objection | None:
     if any(by_turns(one, two, key) for key in shared):
         return Objection(_TURNS)
     uuid = name == "bios_uuid"
+    if not uuid and (other := of_other_model(one, two)):
+        return Objection(other)
     if (uuid and shared) or not in_all_but(one, two, name):
         return None
     if any(True for _ in _rival_accounts(one, two, named=True)):
@@ -253,6 +287,8 @@ def _copied(one: Cluster, two: Cluster, key: RecordKey) -> str:
         return "another name and other adapters, and no number that is the same"
     if by_turns(one, two, key):
         return _TURNS
+    if unlike := of_other_model(one, two):
+        return unlike
     if disjoint(one, two, "mac") and any(
         _parted(*pair) for pair in _rival_accounts(one, two, named=False)
     ):
@@ -274,13 +310,6 @@ def _parted(left: Grain, right: Grain) -> bool:
     """Whether two accounts have other names and other adapters."""
     pairs = [(left.of(name), right.of(name)) for name in ("name", "mac")]
     return all(one and two and not one & two for one, two in pairs)
-
-
-def _contained(one: Cluster, two: Cluster) -> Objection | None:
-    kinds = [{g.is_container for g in cluster.grains} - {None} for cluster in (one, two)]
-    if all(kinds) and not kinds[0] & kinds[1]:
-        return Objection("one is a container, the other is none")
-    return None
 
 
 def _one_name_of_two(one: Cluster, two: Cluster) -> Objection | None:
@@ -305,11 +334,9 @@ def _part(one: Cluster, two: Cluster) -> Objection | None:
     return None
 
 
-def _housing(one: Cluster, two: Cluster) -> Objection | None:
-    kinds = [{g.houses for g in cluster.grains} - {None} for cluster in (one, two)]
-    if all(kinds) and not kinds[0] & kinds[1]:
-        return Objection("one is an enclosure, the other stands in one")
-    return None
+def _housed(one: Cluster, two: Cluster) -> Objection | None:
+    why = housing(one, two) or contained(one, two)
+    return Objection(why) if why else None
 
 
 def _differ(one: Cluster, two: Cluster, name: str, *, observed: bool = False) -> Objection | None:
