@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cmdb.model.observation import RecordKey
 from cmdb.store.port import RecordId
 from reconcile.account import normal_address
-from reconcile.cluster import LISTS, LIVE, SERIALS, Cluster, Grain
+from reconcile.cluster import LISTS, SERIALS, Cluster, Grain
 from reconcile.contained import are_containers, contained, housing, of_two_containers
 from reconcile.evidence import KEYS, SINGLE
 from reconcile.strangers import Strangers
@@ -22,6 +22,8 @@ from reconcile.unlike import (
     of_other_model,
     one_observer,
     other_adapters,
+    parted,
+    rival_accounts,
     rows_of_two,
 )
 from reconcile.virtual import (
@@ -113,7 +115,7 @@ class Objections:
         """Whether names and adapters differ, and a value of the key is all that is alike."""
         if name not in SINGLE or not in_all_but(one, two, *_kin(name)):
             return False
-        rivals = any(True for _ in _rival_accounts(one, two, named=False))
+        rivals = any(True for _ in rival_accounts(one, two, named=False))
         return rivals and self._strangers.share_only(one, two, name)
 
     def replaced(self, one: Cluster, two: Cluster, key: RecordKey) -> str:
@@ -125,8 +127,8 @@ class Objections:
         certain = self._ruled(one, two) or _part(one, two)
         if certain:
             return certain.why
-        if virtual := modelled_virtual(one, two):
-            return virtual
+        if why := modelled_virtual(one, two) or _written_over(one, two, key):
+            return why
         differing = ""
         for name in (*SINGLE, "mac"):
             left, right = _with_kin(one, name), _with_kin(two, name)
@@ -152,7 +154,7 @@ class Objections:
             return Objection(why)
         pairs = [
             pair
-            for pair in _rival_accounts(one, two, named=False)
+            for pair in rival_accounts(one, two, named=False)
             if pair[0].key.source == pair[1].key.source
         ]
         if any(interleave(left, right) for left, right in pairs):
@@ -175,7 +177,7 @@ class Objections:
         named = bool(one.of("name") and two.of("name")) and not alike
         if one.of("bios_uuid") & two.of("bios_uuid") and not (named or alike):
             return None
-        pairs = list(_rival_accounts(one, two, named=named))
+        pairs = list(rival_accounts(one, two, named=named))
         if any(interleave(left, right) for left, right in pairs):
             # A manager gives guests of one host the same numbers; names tell them apart.
             return Objection(_AT_ONCE, doubtful=not (named and _surely_two(one, two)))
@@ -202,7 +204,7 @@ class Objections:
             return None
         if self.strangers(one, two, name) and any(
             self._strangers.first_on_one_day(*pair)
-            for pair in _rival_accounts(one, two, named=False)
+            for pair in rival_accounts(one, two, named=False)
         ):
             return Objection(_ROLLED_OUT, doubtful=not _surely_two(one, two))
         if one.of("mac") & two.of("mac") or not self._strangers.share_only(one, two, name):
@@ -223,7 +225,7 @@ class Objections:
             return None
         pairs = [
             (left, right)
-            for left, right in _rival_accounts(one, two, named=False)
+            for left, right in rival_accounts(one, two, named=False)
             if left.key.source.kind == right.key.source.kind == "agent"
         ]
         if any(interleave(left, right) for left, right in pairs):
@@ -270,10 +272,18 @@ def _unlike(one: Cluster, two: Cluster, name: str) -> Objection | None:
         return Objection(other)
     if (uuid and shared) or not in_all_but(one, two, name):
         return None
-    if any(True for _ in _rival_accounts(one, two, named=True)):
+    if any(True for _ in rival_accounts(one, two, named=True)):
         why = f"nothing but the {name} is alike: names and adapters differ"
         return Objection(why, doubtful=uuid)
     return None
+
+
+def _written_over(one: Cluster, two: Cluster, key: RecordKey) -> str:
+    """Whether a row came to be about another machine, though makers gave both one UUID."""
+    if key.source.kind not in LISTS:
+        return ""
+    found = _differ(one, two, "bios_uuid", observed=True)
+    return found.why if found else ""
 
 
 def _copied(one: Cluster, two: Cluster, key: RecordKey) -> str:
@@ -290,7 +300,7 @@ def _copied(one: Cluster, two: Cluster, key: RecordKey) -> str:
     if unlike := of_other_model(one, two):
         return unlike
     if disjoint(one, two, "mac") and any(
-        _parted(*pair) for pair in _rival_accounts(one, two, named=False)
+        parted(*pair) for pair in rival_accounts(one, two, named=False)
     ):
         return "one of them has another native key, too, with another name"
     return ""
@@ -304,12 +314,6 @@ def _surely_two(one: Cluster, two: Cluster) -> bool:
     if disjoint(one, two, "board_serial"):
         return True
     return are_guests(one, two) and not one.of("bios_uuid") & two.of("bios_uuid")
-
-
-def _parted(left: Grain, right: Grain) -> bool:
-    """Whether two accounts have other names and other adapters."""
-    pairs = [(left.of(name), right.of(name)) for name in ("name", "mac")]
-    return all(one and two and not one & two for one, two in pairs)
 
 
 def _one_name_of_two(one: Cluster, two: Cluster) -> Objection | None:
@@ -362,15 +366,6 @@ def _own(cluster: Cluster, key: str, *, observed: bool) -> set[str]:
 
 def _with_kin(cluster: Cluster, name: str) -> set[str]:
     return cluster.of(name).union(*(cluster.of(other) for other in KEYS[name].kin))
-
-
-def _rival_accounts(one: Cluster, two: Cluster, *, named: bool) -> Iterator[tuple[Grain, Grain]]:
-    """Accounts of both that one source gives, and so gives of two things if at once."""
-    for left in one.grains:
-        if left.key.source.kind in LIVE:
-            for right in two.grains:
-                if one_observer(left, right, named=named):
-                    yield left, right
 
 
 def latest(rulings: Iterable[tuple[str, Ruling]]) -> Rulings:

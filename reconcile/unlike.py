@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from cmdb.model.observation import RecordKey
-from reconcile.cluster import LISTS, Cluster, Grain
+from reconcile.cluster import LISTS, LIVE, Cluster, Grain
 from reconcile.evidence import MODEL, SINGLE, SOLE
 from reconcile.normalise.placeholders import HYPERVISOR_MACS
 from reconcile.virtual import is_of_hypervisor
@@ -152,6 +152,21 @@ def one_observer(left: Grain, right: Grain, *, named: bool) -> bool:
     kind = left.key.source.kind
     alike = kind in _ONE_EYED and kind == right.key.source.kind
     return alike or left.key.source == right.key.source
+
+
+def rival_accounts(one: Cluster, two: Cluster, *, named: bool) -> Iterator[tuple[Grain, Grain]]:
+    """Accounts of both that one source gives, and so gives of two things if at once."""
+    for left in one.grains:
+        if left.key.source.kind in LIVE:
+            for right in two.grains:
+                if one_observer(left, right, named=named):
+                    yield left, right
+
+
+def parted(left: Grain, right: Grain) -> bool:
+    """Whether two accounts have other names and other adapters."""
+    pairs = [(left.of(name), right.of(name)) for name in ("name", "mac")]
+    return all(one and two and not one & two for one, two in pairs)
 
 
 def interleave(left: Grain, right: Grain) -> bool:

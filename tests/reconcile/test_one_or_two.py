@@ -13,11 +13,12 @@ import pytest
 
 from reconcile.explain import explain
 from reconcile.twins import questions
-from tests.reconcile.history import Engine
+from tests.reconcile.history import Engine, observation
 from tests.reconcile.retell import Line
 from tests.reconcile.test_shared_number import told
 from tests.reconcile.test_strangers import (
     CHEAP,
+    DAY,
     GUEST,
     IMAGE,
     SERIALS,
@@ -218,6 +219,70 @@ def row_of_a_machine_that_a_list_gives_up_late() -> Lines:
     return old + new + agent
 
 
+def board_replaced_and_rows_of_one_number_each() -> Lines:
+    """The native key alone says that both boards are of one machine: so do serial and adapter."""
+    kept = wired(7, "a4:4c:c8:00:00")
+    old = {"name": "lt", "system_serial": SERIALS[0], "bios_uuid": UUID}
+    new = old | {"bios_uuid": "34d5f0a4-714c-4e24-9b44-84a93e51c404"}
+    return [
+        *daily("a", range(4), "k", wired(1), kept, **old),
+        *daily("a", range(5, 9), "k", wired(2), kept, **new),
+        said("a", 6, "manual", "edit", system_serial=SERIALS[0]),
+        said("a", 6, "import", "r", kept, name="Ann's", cls="Device"),
+    ]
+
+
+def row_written_over_for_one_of_the_same_uuid() -> Lines:
+    """Makers gave both one UUID, and the new one has the old one's name."""
+    lines = []
+    for number, days in enumerate((range(4), range(5, 9))):
+        numbers = {"name": "pc8", "system_serial": SERIALS[number]}
+        thing = "ab"[number]
+        lines += daily(thing, days, f"k{number}", wired(number), bios_uuid=UUID, **numbers)
+        lines.append(said(thing, days[2], "import", "r", asset_tag=f"A100{number}", **numbers))
+    return lines
+
+
+def row_written_over_for_one_without_serial_number() -> Lines:
+    """Agents know the asset numbers, by which the row is known."""
+    lines = []
+    uuids = (UUID, "34d5f0a4-714c-4e24-9b44-84a93e51c404")
+    for number, days in enumerate((range(4), range(5, 9))):
+        own = {"name": "pc8", "asset_tag": f"A100{number}"}
+        thing = "ab"[number]
+        lines += daily(
+            thing, days, f"k{number}", wired(number), bios_uuid=uuids[number], **own, **CHEAP
+        )
+        lines.append(said(thing, days[2], "import", "r", **own))
+    return lines
+
+
+def row_with_another_asset_number() -> Lines:
+    """Nobody else has the new one: the machine was labelled anew."""
+    lines = daily("a", range(4), "k", wired(1), name="pc8", asset_tag="A1001", **CHEAP)
+    return lines + [
+        said("a", day, "import", "r", name="pc8", asset_tag=tag)
+        for day, tag in ((1, "A1001"), (5, "B2001"))
+    ]
+
+
+def dock_that_scans_see() -> Lines:
+    """At addresses of which no agent tells: dock and name together say who has it."""
+    dock = "00:50:b6:00:00:01"
+    lines = []
+    for number in range(2):
+        line = said(f"a{number}", number, "agent", f"k{number}", wired(number), name=f"lt{number}",
+                    system_serial=SERIALS[number])  # fmt: skip
+        line.said["interfaces"].append({"name": "eth9", "mac": dock, "kind": "dock"})
+        lines.append(line)
+        for day in (5 + number, 9 + number):
+            address = f"10.9.0.{day}"
+            seen: dict[str, Any] = {"class": "Device", "attributes": {"name": f"LT{number}"},
+                    "interfaces": [{"mac": dock, "addresses": [address]}]}  # fmt: skip
+            lines.append(Line(observation("scan", address, day * DAY, **seen), f"a{number}"))
+    return lines
+
+
 def disk_in_another_model() -> Lines:
     """Name, machine id and native key go with the disk; the new maker wrote no serial number."""
     disk = {"name": "till", "machine_id": SYSTEMS[0]}
@@ -250,6 +315,10 @@ CASES: tuple[tuple[Callable[[], Lines], int], ...] = (
     (two_systems_in_turn, 1), (one_model_in_two_spellings, 0), (named_row_put_right, 0),
     (numbered_row_put_right, 0), (row_put_right_twice, 0),
     (row_of_a_machine_that_a_list_gives_up_late, 0), (disk_in_another_model, 0),
+    (board_replaced_and_rows_of_one_number_each, 0),
+    (row_written_over_for_one_of_the_same_uuid, 0),
+    (row_written_over_for_one_without_serial_number, 0), (row_with_another_asset_number, 0),
+    (dock_that_scans_see, 0),
     (model_spelled_otherwise_and_another_adapter, 0), (guest_moved_to_another_hypervisor, 0),
 )  # fmt: skip
 
