@@ -182,11 +182,14 @@ def _right_then(before: Grain, after: Grain, grains: Sequence[Grain]) -> Grain |
 
 
 def _one_row(before: Grain, after: Grain) -> bool:
-    """Whether a row names one machine both times: by its name, or without any by its number."""
-    names = before.of("name"), after.of("name")
-    if all(names):
-        return bool(names[0] & names[1])
-    return not any(names) and bool(before.of("asset_tag") & after.of("asset_tag"))
+    """Whether a row names one machine both times: by its name, or without any by its number.
+
+    Many machines have one name; they have asset numbers of their own.
+    """
+    names, tags = ((before.of(key), after.of(key)) for key in ("name", "asset_tag"))
+    if all(tags) and not tags[0] & tags[1]:
+        return False
+    return bool(names[0] & names[1]) if all(names) else not any(names) and all(tags)
 
 
 def _given_again(

@@ -211,6 +211,14 @@ def row_put_right_twice() -> Lines:
     return [*named_row_put_right(), row(3, "YYY5544", name="pc8")]
 
 
+def row_written_over_among_machines_of_one_name() -> Lines:
+    """The first has no agent; its asset number says that it is another."""
+    agent = daily("b", range(9), "k", wired(1), name="kiosk", system_serial=SERIALS[0])
+    first = row(1, "ZZZ9988", name="kiosk", asset_tag="A1001")
+    then = row(5, SERIALS[0], name="kiosk", asset_tag="A1002")
+    return [*agent, first, Line(then.said, "b")]
+
+
 def row_of_a_machine_that_a_list_gives_up_late() -> Lines:
     """The new one took over the name; the list wrote of the old one before, and a while longer."""
     old = [row(day, "ZZZ9988", name="pc8") for day in range(6)]
@@ -314,7 +322,8 @@ CASES: tuple[tuple[Callable[[], Lines], int], ...] = (
     (another_adapter_and_key_after_days, 0), (two_models_of_one_series_in_turn, 1),
     (two_systems_in_turn, 1), (one_model_in_two_spellings, 0), (named_row_put_right, 0),
     (numbered_row_put_right, 0), (row_put_right_twice, 0),
-    (row_of_a_machine_that_a_list_gives_up_late, 0), (disk_in_another_model, 0),
+    (row_of_a_machine_that_a_list_gives_up_late, 0),
+    (row_written_over_among_machines_of_one_name, 0), (disk_in_another_model, 0),
     (board_replaced_and_rows_of_one_number_each, 0),
     (row_written_over_for_one_of_the_same_uuid, 0),
     (row_written_over_for_one_without_serial_number, 0), (row_with_another_asset_number, 0),
