@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from cmdb.model.classes import CLASS_BY_NAME
 from cmdb.model.observation import RecordKey
 from cmdb.store.port import RecordId
+from reconcile.evidence import CONTAINED
 from reconcile.keys import SCAN
 
 SERIALS = ("system_serial", "board_serial")
@@ -14,6 +15,8 @@ LISTS = frozenset({"import", "manual"})
 """Kinds of source whose numbers are typed by hand."""
 LIVE = frozenset({"agent", "cloud", "snmp"})
 """Kinds of source that look at things; a list may have one machine in two rows."""
+HOSTED = "host_serial"
+"""Serial numbers that a container reads: they are its host's, and say on which host it runs."""
 _CONTAINER = "Container"
 _MOST_REASONS = 32
 
@@ -75,10 +78,13 @@ class Grain:
 
     @property
     def is_container(self) -> bool | None:
-        """Whether its agent runs in a container; None where no agent says."""
+        """Whether its agent runs in a container; None where no agent says.
+
+        Some agents take what they run in for a computer: its adapters say it.
+        """
         if self.cls is None or self.key.source.kind != "agent":
             return None
-        return self.cls == _CONTAINER
+        return self.cls == _CONTAINER or CONTAINED in self.values
 
 
 @dataclass(eq=False)

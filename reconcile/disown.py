@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from cmdb.model.observation import RecordKey
-from reconcile.cluster import SERIALS, Grain
+from reconcile.cluster import HOSTED, SERIALS, Grain, Reason
 from reconcile.evidence import LENT
 from reconcile.foreign import disown_numbers
 from reconcile.virtual import is_guest
+
+_HOSTS = "a container gives it, and reads it of its host"
 
 
 def disown(grains: Sequence[Grain]) -> None:
@@ -19,8 +21,9 @@ def disown(grains: Sequence[Grain]) -> None:
 
     A blade prints its enclosure's number, a switch stack that of the member which leads it.
     """
+    _part_from_hosts(grains)
     lent = {value for grain in grains for value in grain.of(LENT)}
-    housing = {v for g in grains if g.houses for name in SERIALS for v in g.of(name)}
+    housing = {v for g in grains if g.houses for v in _serials(g)}
     parts = _serials_of_parts(grains)
     for grain in grains:
         own = dict(grain.values)
@@ -36,13 +39,26 @@ def disown(grains: Sequence[Grain]) -> None:
     disown_numbers(grains)
 
 
+def _part_from_hosts(grains: Sequence[Grain]) -> None:
+    """Takes from containers the serial numbers that they read: they are their hosts'."""
+    inside = [grain for grain in grains if grain.is_container and _serials(grain)]
+    for grain in inside:
+        own = {name: held for name, held in grain.values.items() if name not in SERIALS}
+        read = _serials(grain)
+        hosts = [g for g in grains if not g.is_container and _serials(g) & read]
+        host = min(hosts, key=Grain.order, default=grain)
+        grain.values = own | {HOSTED: read}
+        grain.notes += tuple(
+            Reason(SERIALS[0], value, host.key, counted=False, why=_HOSTS) for value in sorted(read)
+        )
+
+
 def _serials_of_parts(grains: Sequence[Grain]) -> Mapping[RecordKey, set[str]]:
     found: dict[RecordKey, set[str]] = {}
     for grain in grains:
         # A guest may have its host's number; no host has one of a guest's.
         if grain.parent is not None and not grain.houses and not is_guest(grain):
-            values = {value for name in SERIALS for value in grain.of(name)}
-            found.setdefault(grain.parent, set()).update(values)
+            found.setdefault(grain.parent, set()).update(_serials(grain))
     return found
 
 
@@ -55,7 +71,7 @@ def _repeated(
     """
     found: set[str] = set()
     for whole, serials in parts.items():
-        if grain.key == whole or grain.parent is not None or not _carries(grain, serials):
+        if grain.key == whole or grain.parent is not None or not _serials(grain) & serials:
             continue
         labels = {v for g in grains if g.key == whole for v in _labels(g)}
         theirs = {v for g in grains if g.parent == whole for v in _labels(g)}
@@ -64,8 +80,8 @@ def _repeated(
     return found
 
 
-def _carries(grain: Grain, serials: set[str]) -> bool:
-    return any(grain.of(name) & serials for name in SERIALS)
+def _serials(grain: Grain) -> frozenset[str]:
+    return grain.of(SERIALS[0]) | grain.of(SERIALS[1])
 
 
 def _labels(grain: Grain) -> frozenset[str]:

@@ -32,6 +32,11 @@ LENT = "lent_mac"
 """MACs of docks: they say whose they are not."""
 MODEL = "model"
 """Not a key; settles who is meant where a key leaves a choice."""
+CONTAINED = "adapters"
+"""What its adapters say of where it runs, with the one value that there is:"""
+OF_ENGINE = "of a container engine"
+_OF_CONTAINER = re.compile(r"(?=.*[a-f])(?=.*\d)[0-9a-f]{12}")
+"""The name of a container that was given none."""
 _MOST_BYTES = 200
 
 KEYS: Mapping[str, Key] = {key.name: key for key in CLASS_BY_NAME[UNKNOWN_CLASS].all_keys()}
@@ -101,6 +106,8 @@ class _Reading:
     macs: set[str] = field(default_factory=set)
     local_macs: set[str] = field(default_factory=set)
     lent: set[str] = field(default_factory=set)
+    of_engine: bool = False
+    """Whether there is an adapter that a container engine made."""
     addresses: set[str] = field(default_factory=set)
 
 
@@ -116,6 +123,8 @@ def told(observation: Observation) -> Told:
         if found := set(more):
             values[name] = set(sorted(found)[:_MOST_VALUES])
     _without_tag(values)
+    if _is_contained(reading, values):
+        values[CONTAINED] = {OF_ENGINE}
     places = values.pop("address", set())
     addresses = tuple(sorted(places)) if reading.looked else None
     kept = {key: tuple(sorted(found)) for key, found in sorted(values.items())}
@@ -151,8 +160,23 @@ def _read_adapter(reading: _Reading, row: Mapping[str, Json]) -> None:
         digits, local = forms.adapter(written) if isinstance(written, str) else (None, False)
         if digits:
             (reading.local_macs if local else reading.macs).add(digits)
+        elif isinstance(written, str) and forms.is_of_container(written):
+            reading.of_engine = True
     if kind not in INNER_ADAPTERS:
         reading.addresses.update(outer_addresses(row))
+
+
+def _is_contained(reading: _Reading, values: Mapping[str, set[str]]) -> bool:
+    """Whether it has no adapters but those that container engines make.
+
+    Their MACs have a form, or their names: the host's name is then the container's number. What
+    tells of adapters alone may have looked at some of them.
+    """
+    if reading.macs or reading.lent or "name" not in values:
+        return False
+    if not reading.local_macs:
+        return reading.of_engine
+    return any(map(_OF_CONTAINER.fullmatch, values["name"]))
 
 
 def _without_tag(values: dict[str, set[str]]) -> None:

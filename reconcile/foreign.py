@@ -146,8 +146,9 @@ def _of_hosts(holders: _Holders, known: _Known) -> Iterator[_Foreign]:
 def _put_right(grains: Sequence[Grain]) -> Iterator[_Foreign]:
     """Serial numbers that a row gave and later put right, where a machine had the right one then.
 
-    Both are alike but for a slip, and nobody else ever gave the first: another machine of the same
-    name, whose successor the row tells of, would have been there before it and not with it.
+    Nobody else ever gave the first: another machine of the same name, whose successor the row tells
+    of, would have been there before it and not with it. Lists lag: unless both are alike but for a
+    slip, the machine was there before the row gave the first at all.
     """
     rows: dict[RecordId, list[Grain]] = {}
     for grain in grains:
@@ -165,19 +166,30 @@ def _put_right(grains: Sequence[Grain]) -> Iterator[_Foreign]:
 
 def _right_then(before: Grain, after: Grain, grains: Sequence[Grain]) -> Grain | None:
     """Who looked, and had the number that a row gave afterwards while it gave another."""
-    if before.spans[-1][1] >= after.first or not before.of("name") & after.of("name"):
+    last, names = before.spans[-1][1], before.of("name")
+    if last >= after.first or len(before.of(_SERIAL)) != 1 or not _one_row(before, after):
         return None
-    if not _slipped(before.of(_SERIAL), after.of(_SERIAL)):
-        return None
+    by = last if _slipped(before.of(_SERIAL), after.of(_SERIAL)) else before.first
     found = [
         grain
         for grain in grains
         if grain.key.source.kind not in LISTS
         and grain.of(_SERIAL) & after.of(_SERIAL)
-        and grain.of("name") & before.of("name")
-        and grain.first <= before.spans[-1][1]
+        and (not names or grain.of("name") & names)
+        and grain.first <= by
     ]
     return min(found, key=Grain.order, default=None)
+
+
+def _one_row(before: Grain, after: Grain) -> bool:
+    """Whether a row names one machine both times: by its name, or without any by its number.
+
+    Many machines have one name; they have asset numbers of their own.
+    """
+    names, tags = ((before.of(key), after.of(key)) for key in ("name", "asset_tag"))
+    if all(tags) and not tags[0] & tags[1]:
+        return False
+    return bool(names[0] & names[1]) if all(names) else not any(names) and all(tags)
 
 
 def _given_again(

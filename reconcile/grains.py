@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from cmdb.model.observation import RecordKey
 from reconcile.cluster import Grain
 from reconcile.disown import disown
-from reconcile.evidence import MODEL, Evidence
+from reconcile.evidence import CONTAINED, MODEL, OF_ENGINE, Evidence
 from reconcile.keys import SCAN
 from reconcile.stretches import Subject
 from reconcile.timeline import Timeline
@@ -34,13 +34,14 @@ def _grains(subject: Subject) -> Iterable[Grain]:
     strong = any(node.strong for node in timeline.nodes)
     # A model is no key; but that it turned virtual says that a machine did.
     mixed = len({is_of_hypervisor(m) for node in timeline.nodes for m in node.of(MODEL)}) > 1
+    contained = _is_contained(timeline)
     for node in _in_order(timeline, spans):
         evidence = timeline.nodes[node]
         yield Grain(
             record=subject.record,
             key=subject.key,
             node=node,
-            values=_values(subject, evidence),
+            values=_values(subject, evidence, contained=contained),
             cls=evidence.cls,
             parent=_parent(subject.key, evidence),
             counts=_counts(subject, evidence, strong=strong)
@@ -57,8 +58,18 @@ def _in_order(timeline: Timeline, spans: Mapping[int, Sequence[tuple[int, int]]]
     return sorted(spans, key=lambda node: (spans[node], repr(timeline.nodes[node].pack())))
 
 
-def _values(subject: Subject, evidence: Evidence) -> dict[str, frozenset[str]]:
+def _is_contained(timeline: Timeline) -> bool:
+    """Whether it ever told of adapters of a container, and never of a machine's own."""
+    if not any(CONTAINED in node.values for node in timeline.nodes):
+        return False
+    return not any("mac" in node.values for node in timeline.nodes)
+
+
+def _values(subject: Subject, evidence: Evidence, *, contained: bool) -> dict[str, frozenset[str]]:
     values = {key: frozenset(found) for key, found in evidence.values.items()}
+    values.pop(CONTAINED, None)
+    if contained:
+        values[CONTAINED] = frozenset({OF_ENGINE})
     if subject.native:
         values[NATIVE] = frozenset({f"{subject.family}\0{subject.key.scope}\0{subject.native}"})
     return values

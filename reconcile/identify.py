@@ -14,10 +14,10 @@ Scans, which know an address and at best a MAC, come second: reconcile/sightings
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, product
 
 from cmdb.store.port import RecordId
-from reconcile.cluster import Cluster, Grain, Reason
+from reconcile.cluster import HOSTED, LISTS, Cluster, Grain, Reason
 from reconcile.evidence import KEYS, LENT, MODEL, SINGLE, SOLE
 from reconcile.grains import grains_of
 from reconcile.objections import Objection, Objections
@@ -84,6 +84,8 @@ class _Work:
         }
         self._objections = Objections(rulings, self._grains)
         self._ignored = ignored
+        self._unsettled: dict[tuple[str, str], Sequence[Grain]] = {}
+        """Of keys of which a thing has one the values that were left on several."""
 
     def clusters(self) -> Clusters:
         """The cluster of each grain, by record and place of the evidence."""
@@ -104,7 +106,9 @@ class _Work:
         self._join_own_adapters()
         self._join_own_name()
         self._join_by("mac")
+        self._join_rows_anew()
         self._join_by_continuity()
+        self._join_unsettled()
         for name in SOLE:
             if name not in {*SINGLE, "mac", "observer"}:
                 self._join_by(name)
@@ -122,23 +126,50 @@ class _Work:
 
     def _join_by(self, name: str, kin: Sequence[str] = ()) -> None:
         for value, holders in self._holders(name, kin):
-            clusters = list(dict.fromkeys(self._of(grain) for grain in holders))
-            if len(clusters) < _PAIR:
+            self._join_over(name, value, holders)
+
+    def _join_over(self, name: str, value: str, holders: Sequence[Grain]) -> None:
+        clusters = list(dict.fromkeys(self._of(grain) for grain in holders))
+        if len(clusters) < _PAIR:
+            return
+        pairs = list(combinations(clusters, 2))
+        against = [self._objections.between(one, two, name) for one, two in pairs]
+        if not any(against) and not self._on_strangers(name, clusters):
+            for grain in holders[1:]:
+                self._join(holders[0], grain, name, value)
+        elif any(against) and _only_parted(clusters, pairs, against):
+            # People parted some of them: that is no word about those who stay together.
+            for one, two in combinations(holders, 2):
+                self._join(one, two, name, value)
+        else:
+            self._settle(name, value, holders)
+
+    def _join_unsettled(self) -> None:
+        """What gives a value that two carried, of which their native key has said: they are one.
+
+        A board was replaced: nothing but the system's serial number is as it was before.
+        """
+        for (name, value), holders in sorted(self._unsettled.items(), key=lambda item: item[0]):
+            self._join_over(name, value, holders)
+
+    def _join_rows_anew(self) -> None:
+        """What a row tells under another asset number goes with who has that and its name.
+
+        Before the native key goes on: a row is written over for another machine.
+        """
+        for grains in self._by_record():
+            if grains[0].key.source.kind not in LISTS or len(grains) < _PAIR:
                 continue
-            pairs = list(combinations(clusters, 2))
-            against = [self._objections.between(one, two, name) for one, two in pairs]
-            if not any(against):
-                if self._on_strangers(name, clusters):
-                    self._settle(name, value, holders)
-                    continue
-                for grain in holders[1:]:
-                    self._join(holders[0], grain, name, value)
-            elif _only_parted(clusters, pairs, against):
-                # People parted some of them: that is no word about those who stay together.
-                for one, two in combinations(holders, 2):
-                    self._join(one, two, name, value)
-            else:
-                self._settle(name, value, holders)
+            if frozenset.intersection(*(grain.of("asset_tag") for grain in grains)):
+                continue
+            for row, other in product(grains, self._grains):
+                tags = row.of("asset_tag") & other.of("asset_tag")
+                if (
+                    tags
+                    and other.key.source.kind not in LISTS
+                    and row.of("name") & other.of("name")
+                ):
+                    self._join(row, other, "asset_tag", min(tags))
 
     def _on_strangers(self, name: str, clusters: Sequence[Cluster]) -> bool:
         """Whether a value is on three that have nothing else in common: it identifies nobody."""
@@ -164,6 +195,7 @@ class _Work:
 
     def _settle(self, name: str, value: str, holders: Sequence[Grain]) -> None:
         """A value that two different things carry: joins only those whom more ties together."""
+        self._unsettled[name, value] = holders
         scored = [
             (-self._support(self._of(one), self._of(two), name), place, one, two)
             for place, (one, two) in enumerate(combinations(holders, 2))
@@ -337,10 +369,14 @@ def _placed_alike(one: Cluster, two: Cluster) -> bool:
     return bool(one.places & two.places)
 
 
+def _hosted_alike(one: Cluster, two: Cluster) -> bool:
+    return bool(one.of(HOSTED) & two.of(HOSTED))
+
+
 _PAIRS: tuple[tuple[str, tuple[Callable[[Cluster, Cluster], bool], ...]], ...] = (
     ("asset_tag", (_named_alike, _modelled_alike)),
     ("local_mac", (_named_alike, _placed_alike)),
-    ("name", (_placed_alike,)),
+    ("name", (_placed_alike, _hosted_alike)),
 )
 
 __all__ = ("CROWDED", "LENT", "Identified", "Objection", "Subject", "identify")

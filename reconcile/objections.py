@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cmdb.model.observation import RecordKey
 from cmdb.store.port import RecordId
 from reconcile.account import normal_address
-from reconcile.cluster import LISTS, LIVE, SERIALS, Cluster, Grain
+from reconcile.cluster import LISTS, SERIALS, Cluster, Grain
+from reconcile.contained import are_containers, contained, housing, of_two_containers
 from reconcile.evidence import KEYS, SINGLE
 from reconcile.rulings import Rulings
 from reconcile.spoken import Spoken
@@ -20,8 +21,11 @@ from reconcile.unlike import (
     interleave,
     may_be_copies,
     nothing_alike,
+    of_other_model,
     one_observer,
     other_adapters,
+    parted,
+    rival_accounts,
     rows_of_two,
 )
 from reconcile.virtual import (
@@ -38,6 +42,7 @@ _NAMES = frozenset({"name", "local_mac"})
 _TURNS = "two machines with other adapters speak by turns"
 _AT_ONCE = "both were live at once, with other adapters"
 _ROLLED_OUT = "both were first heard within a day, with other names and other adapters"
+_COPIED = "both were first heard within a day, with one name and other adapters, as copies are"
 _LENT_BY_TURNS = "two native keys and names by turns: one adapter that is lent, or two systems"
 _ALONE = frozenset({"bios_uuid", "machine_id"})
 """Makers give a UUID to several machines, images bring a machine id: neither is proof alone."""
@@ -74,7 +79,8 @@ class Objections:
         certain = self._ruled(one, two) or _part(one, two)
         if certain or name == "observer":
             return certain
-        certain = _housing(one, two) or _contained(one, two) or _differ(one, two, name)
+        certain = _housed(one, two) or _differ(one, two, name)
+        certain = certain or self._in_two_containers(one, two, name)
         if certain and name in _LABELS:
             certain = _differ(one, two, name, observed=True)
         if certain is None and name in _NAMES:
@@ -87,7 +93,7 @@ class Objections:
         """Whether names and adapters differ, and a value of the key is all that is alike."""
         if name not in SINGLE or not in_all_but(one, two, *_kin(name)):
             return False
-        rivals = any(True for _ in _rival_accounts(one, two, named=False))
+        rivals = any(True for _ in rival_accounts(one, two, named=False))
         return rivals and self._strangers.share_only(one, two, name)
 
     def replaced(self, one: Cluster, two: Cluster, key: RecordKey) -> str:
@@ -99,8 +105,8 @@ class Objections:
         certain = self._ruled(one, two) or _part(one, two)
         if certain:
             return certain.why
-        if virtual := modelled_virtual(one, two):
-            return virtual
+        if why := modelled_virtual(one, two) or _written_over(one, two, key):
+            return why
         differing = ""
         for name in (*SINGLE, "mac"):
             left, right = _with_kin(one, name), _with_kin(two, name)
@@ -114,6 +120,25 @@ class Objections:
             return "another adapter answers at the address"
         differing = differing or turned_virtual(one, two) or nothing_alike(one, two)
         return differing or _copied(one, two, key)
+
+    def _in_two_containers(self, one: Cluster, two: Cluster, name: str) -> Objection | None:
+        """Whether agents tell of two containers; an image brings its machine id to all of them.
+
+        Their adapters do not count: each host hands out the same ones.
+        """
+        if not are_containers(one, two):
+            return None
+        if why := of_two_containers(one, two, by_name=name in _NAMES):
+            return Objection(why)
+        pairs = [
+            pair
+            for pair in rival_accounts(one, two, named=False)
+            if pair[0].key.source == pair[1].key.source
+        ]
+        if any(interleave(left, right) for left, right in pairs):
+            return Objection("they are containers, both live at once")
+        self.watched.update(grain.record for pair in pairs for grain in pair)
+        return None
 
     def _live_at_once(self, one: Cluster, two: Cluster) -> Objection | None:
         """Two live reports of one identity are clones.
@@ -130,12 +155,21 @@ class Objections:
         named = bool(one.of("name") and two.of("name")) and not alike
         if one.of("bios_uuid") & two.of("bios_uuid") and not (named or alike):
             return None
-        pairs = list(_rival_accounts(one, two, named=named))
+        pairs = list(rival_accounts(one, two, named=named))
         if any(interleave(left, right) for left, right in pairs):
             # A manager gives guests of one host the same numbers; names tell them apart.
             return Objection(_AT_ONCE, doubtful=not (named and _surely_two(one, two)))
+        if alike and not one.places & two.places and self._copied_on_one_day(pairs):
+            return Objection(_COPIED, doubtful=True)
         self.watched.update(grain.record for pair in pairs for grain in pair)
         return None
+
+    def _copied_on_one_day(self, pairs: Sequence[tuple[Grain, Grain]]) -> bool:
+        """Whether one product was first heard under two native keys within a day."""
+        return any(
+            left.key.source == right.key.source and self._strangers.first_on_one_day(left, right)
+            for left, right in pairs
+        )
 
     def _strange(self, one: Cluster, two: Cluster, name: str) -> Objection | None:
         """Whether one value is alike that may have been given to two, and all else is against it.
@@ -148,7 +182,7 @@ class Objections:
             return None
         if self.strangers(one, two, name) and any(
             self._strangers.first_on_one_day(*pair)
-            for pair in _rival_accounts(one, two, named=False)
+            for pair in rival_accounts(one, two, named=False)
         ):
             return Objection(_ROLLED_OUT, doubtful=not _surely_two(one, two))
         if one.of("mac") & two.of("mac") or not self._strangers.share_only(one, two, name):
@@ -169,7 +203,7 @@ class Objections:
             return None
         pairs = [
             (left, right)
-            for left, right in _rival_accounts(one, two, named=False)
+            for left, right in rival_accounts(one, two, named=False)
             if left.key.source.kind == right.key.source.kind == "agent"
         ]
         if any(interleave(left, right) for left, right in pairs):
@@ -206,12 +240,22 @@ def _unlike(one: Cluster, two: Cluster, name: str) -> Objection | None:
     if any(by_turns(one, two, key) for key in shared):
         return Objection(_TURNS)
     uuid = name == "bios_uuid"
+    if not uuid and (other := of_other_model(one, two)):
+        return Objection(other)
     if (uuid and shared) or not in_all_but(one, two, name):
         return None
-    if any(True for _ in _rival_accounts(one, two, named=True)):
+    if any(True for _ in rival_accounts(one, two, named=True)):
         why = f"nothing but the {name} is alike: names and adapters differ"
         return Objection(why, doubtful=uuid)
     return None
+
+
+def _written_over(one: Cluster, two: Cluster, key: RecordKey) -> str:
+    """Whether a row came to be about another machine, though makers gave both one UUID."""
+    if key.source.kind not in LISTS:
+        return ""
+    found = _differ(one, two, "bios_uuid", observed=True)
+    return found.why if found else ""
 
 
 def _copied(one: Cluster, two: Cluster, key: RecordKey) -> str:
@@ -225,8 +269,10 @@ def _copied(one: Cluster, two: Cluster, key: RecordKey) -> str:
         return "another name and other adapters, and no number that is the same"
     if by_turns(one, two, key):
         return _TURNS
+    if unlike := of_other_model(one, two):
+        return unlike
     if disjoint(one, two, "mac") and any(
-        _parted(*pair) for pair in _rival_accounts(one, two, named=False)
+        parted(*pair) for pair in rival_accounts(one, two, named=False)
     ):
         return "one of them has another native key, too, with another name"
     return ""
@@ -240,19 +286,6 @@ def _surely_two(one: Cluster, two: Cluster) -> bool:
     if disjoint(one, two, "board_serial"):
         return True
     return are_guests(one, two) and not one.of("bios_uuid") & two.of("bios_uuid")
-
-
-def _parted(left: Grain, right: Grain) -> bool:
-    """Whether two accounts have other names and other adapters."""
-    pairs = [(left.of(name), right.of(name)) for name in ("name", "mac")]
-    return all(one and two and not one & two for one, two in pairs)
-
-
-def _contained(one: Cluster, two: Cluster) -> Objection | None:
-    kinds = [{g.is_container for g in cluster.grains} - {None} for cluster in (one, two)]
-    if all(kinds) and not kinds[0] & kinds[1]:
-        return Objection("one is a container, the other is none")
-    return None
 
 
 def _one_name_of_two(one: Cluster, two: Cluster) -> Objection | None:
@@ -277,11 +310,9 @@ def _part(one: Cluster, two: Cluster) -> Objection | None:
     return None
 
 
-def _housing(one: Cluster, two: Cluster) -> Objection | None:
-    kinds = [{g.houses for g in cluster.grains} - {None} for cluster in (one, two)]
-    if all(kinds) and not kinds[0] & kinds[1]:
-        return Objection("one is an enclosure, the other stands in one")
-    return None
+def _housed(one: Cluster, two: Cluster) -> Objection | None:
+    why = housing(one, two) or contained(one, two)
+    return Objection(why) if why else None
 
 
 def _differ(one: Cluster, two: Cluster, name: str, *, observed: bool = False) -> Objection | None:
@@ -309,10 +340,3 @@ def _with_kin(cluster: Cluster, name: str) -> set[str]:
     return cluster.of(name).union(*(cluster.of(other) for other in KEYS[name].kin))
 
 
-def _rival_accounts(one: Cluster, two: Cluster, *, named: bool) -> Iterator[tuple[Grain, Grain]]:
-    """Accounts of both that one source gives, and so gives of two things if at once."""
-    for left in one.grains:
-        if left.key.source.kind in LIVE:
-            for right in two.grains:
-                if one_observer(left, right, named=named):
-                    yield left, right

@@ -124,15 +124,19 @@ class Scans:
         self, key: RecordKey, timeline: Timeline, address: str, apart: Collection[AssetId]
     ) -> Known:
         macs = {mac for node in timeline.nodes for mac in node.of("mac")}
-        by_mac, lent = {}, set()
+        by_mac, by_lent, lent = {}, {}, set()
+        named = any("name" in node.values for node in timeline.nodes)
         for mac in sorted(macs):
             holders = self._ledger.holders(keys.carried(mac), self._decided.crowded + 1)
             if self._identifies_nobody(holders, mac):
                 lent.add(mac)
+                if named and len(holders) <= self._decided.crowded:
+                    by_lent[mac] = tuple(self._candidates(holders, apart, mac=mac))
             elif holders:
                 by_mac[mac] = tuple(self._candidates(holders, apart, mac=mac))
         held = self._ledger.holders(keys.held(key.scope, address), _MOST_HOLDERS)
-        return Known(by_mac, lent, tuple(self._candidates(held, apart, address=address)))
+        here = tuple(self._candidates(held, apart, address=address))
+        return Known(by_mac, lent, by_lent, here)
 
     def _apart(self, key: RecordKey, denied: Iterable[Ruling]) -> Iterator[AssetId]:
         """Assets that a person said it did not see."""
@@ -251,7 +255,8 @@ def _matters(
     for visit in timeline.visits:
         if visit.last < since or (until is not None and visit.first >= until):
             continue
-        if mac is not None and mac in timeline.evidence(visit).of("mac"):
+        said = timeline.evidence(visit)
+        if mac is not None and (mac in said.of("mac") or mac in said.of(LENT)):
             return True
         if address is not None and address in (visit.addresses or ()):
             return True

@@ -28,15 +28,11 @@ from cmdb.query.identity import asset_ref
 from cmdb.store.port import AssetId, Record
 from reconcile.deciding import DecisionRefused, Word, speaker, whole_asset
 from reconcile.decisions import BY_HAND, decided
-from reconcile.normalise.forms import FORMS
 from reconcile.times import Named
+from reconcile.typed import fault_of
 from reconcile.voices import Voices
 
 _LONGEST = 4_096
-_TYPED: Mapping[str, str] = {
-    "uuid": "a UUID, such as 4c4c4544-0053-3510-8034-b4c04f534d32",
-}
-"""What values are, where not every text is one; by their normal form."""
 _MOST_NUMBER = 2**63 - 1
 _MOST_RECORDS = 1_000
 
@@ -135,9 +131,8 @@ def value_of(attribute: Attribute, text: str) -> Json:
         raise DecisionRefused(_none(attribute, text)) from error
     if not fits(attribute, value):
         raise DecisionRefused(_none(attribute, text))
-    if attribute.normal in _TYPED and FORMS[attribute.normal](value) is None:
-        form = _TYPED[attribute.normal]
-        raise DecisionRefused(f"{attribute.name} is {form}; {text!r} is none that is one machine's")
+    if fault := fault_of(attribute.name, value):
+        raise DecisionRefused(fault)
     return value
 
 
@@ -158,9 +153,11 @@ def refuse_unfit(values: Mapping[str, Json]) -> None:
     """Refuses what a person says of attributes where no class can have it.
 
     Raises:
-        DecisionRefused: A number is none of its attribute.
+        DecisionRefused: A number is none of its attribute, or a text no UUID or address.
     """
     for name, value in values.items():
+        if fault := fault_of(name, value):
+            raise DecisionRefused(fault)
         declared = _NUMBERS.get(name, ())
         if declared and not any(fits(attribute, value) for attribute in declared):
             raise DecisionRefused(_none(declared[0], value))

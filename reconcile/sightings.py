@@ -46,6 +46,8 @@ class Known:
     """Who carries a MAC; nobody for a MAC that many carry."""
     lent: Collection[str] = ()
     """MACs that identify nobody: of docks, or on too many things."""
+    by_lent: dict[str, tuple[Candidate, ...]] = field(default_factory=dict)
+    """Who ever had a dock with a MAC."""
     holders: tuple[Candidate, ...] = ()
     """Records that were ever at the address."""
 
@@ -135,7 +137,19 @@ class _Judge:
                 return self._among(things, visit, evidence)
         if macs:
             return Sighting(None, macs[0], f"mac {macs[0]}")
-        return self._by_holder(visit, evidence, self._known.holders)
+        found = self._by_holder(visit, evidence, self._known.holders)
+        return found or self._by_dock(visit, evidence)
+
+    def _by_dock(self, visit: Visit, evidence: Evidence) -> Sighting | None:
+        """Of those who ever had the dock that it saw the one that has its name."""
+        names = evidence.of("name")
+        named = {
+            candidate.thing
+            for mac in evidence.of("mac")
+            for candidate in self._known.by_lent.get(mac, ())
+            if candidate.covers(visit.first) and alike(names, candidate.names)
+        }
+        return Sighting(min(named), None, "mac of a dock, and name") if len(named) == 1 else None
 
     def _among(
         self, things: Sequence[Candidate], visit: Visit, evidence: Evidence

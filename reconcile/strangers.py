@@ -13,6 +13,7 @@ from cmdb.store.port import RecordId
 from reconcile.cluster import LIVE, SERIALS, Cluster, Grain
 from reconcile.evidence import MODEL, SINGLE
 from reconcile.keys import SCAN
+from reconcile.unlike import same_model
 
 _TIES = (*SINGLE, *SERIALS, "mac", "local_mac", "machine_id", "asset_tag", "name")
 _NUMBERS = (*SINGLE, *SERIALS, "asset_tag")
@@ -21,8 +22,6 @@ _ONE_BOX = frozenset({"Computer", "VirtualMachine", "NetworkDevice", "Storage", 
 """Classes as which one device is seen by those who ask it in other ways."""
 _HANDHELD = frozenset({"Computer", "Phone"})
 _DAY = 24 * 3600 * 1_000_000
-_SHORTEST = 3
-"""Characters by which a word of a model tells of the same model."""
 _NONE: Set[str] = frozenset()
 
 
@@ -68,12 +67,13 @@ class Strangers:
         told = f"one is a {min(classes[0])}, the other a {min(classes[1])}, with other names"
         if not any(_compatible(left, right) for left in classes[0] for right in classes[1]):
             return told
-        if not self._modelled_unlike(one, two):
-            return ""
-        if not classes[0] & classes[1]:
+        unlike = self._modelled_unlike(one, two)
+        if unlike and not classes[0] & classes[1]:
             return f"{told} and models"
-        if self._look(one) and self._look(two) and self.differ(one, two, "mac"):
-            return "they have other models, other names and other adapters"
+        looked = self._look(one) and self._look(two) and self.differ(one, two, "mac")
+        if looked and (unlike or self.differ(one, two, "machine_id")):
+            what = "models" if unlike else "machine ids"
+            return f"they have other {what}, other names and other adapters"
         return ""
 
     def _said(self, side: Cluster) -> Mapping[str, set[str]]:
@@ -97,7 +97,7 @@ class Strangers:
         left, right = (self._said(side).get(MODEL, _NONE) for side in (one, two))
         if not left or not right:
             return False
-        return not any(_same_model(a, b) for a in left for b in right)
+        return not any(same_model(a, b) for a in left for b in right)
 
     def _look(self, side: Cluster) -> bool:
         """Whether nobody but those who look at it tells of it: lists have names of their own."""
@@ -127,11 +127,3 @@ def _kin(sides: Sequence[Mapping[str, Set[str]]], name: str) -> Set[str]:
 
 def _compatible(left: str, right: str) -> bool:
     return left == right or any({left, right} <= alike for alike in (_ONE_BOX, _HANDHELD))
-
-
-def _same_model(left: str, right: str) -> bool:
-    """Whether two spellings may be of one model: a list leaves the make or the series out."""
-    if left in right or right in left:
-        return True
-    words = [{word for word in each.split() if len(word) >= _SHORTEST} for each in (left, right)]
-    return bool(words[0] & words[1])

@@ -26,8 +26,11 @@ _LABELS: Mapping[str, str] = {
     "chassis_serial": "chassis serial numbers", "instance_id": "instance ids", MODEL: "models",
     "name": "names", "mac": "sets of adapters", "machine_id": "machine ids",
 }  # fmt: skip
-_TOGETHER = "live at once"
-"""In the reason of an objection: both were reported during the same time."""
+_TOGETHER = {
+    "live at once": "both report at the same time",
+    "as copies are": "both were first heard within a day",
+}
+"""By words in the reason of an objection: that two were there at once."""
 
 
 def questions(record: Record) -> tuple[Question, ...]:
@@ -148,8 +151,8 @@ class _Case:
     """Keys of which both have values, none in common."""
     shared: tuple[str, ...]
     """Keys of hardware of which they have a value in common."""
-    together: bool
-    """Whether both were reported during the same time."""
+    together: str
+    """Why both were there at once, or nothing."""
 
 
 def _different_hardware(case: _Case) -> str:
@@ -160,7 +163,7 @@ def _at_once(case: _Case) -> str:
     if not case.together:
         return ""
     names = ", and two names" if "name" in case.differing else ""
-    return f"both report at the same time, with other adapters{names}"
+    return f"{case.together}, with other adapters{names}"
 
 
 def _different_model(case: _Case) -> str:
@@ -196,10 +199,11 @@ _RULES: tuple[tuple[str, Callable[[_Case], str]], ...] = (
 def suggestion(sides: tuple[Side, Side], because: Iterable[str]) -> tuple[str, str]:
     """The answer that the evidence suggests, and why."""
     one, two = (side.keys for side in sides)
+    told = tuple(because)
     case = _Case(
         tuple(key for key in _LABELS if _differ(one, two, key)),
         tuple(key for key in _HARDWARE if set(one.get(key, ())) & set(two.get(key, ()))),
-        any(_TOGETHER in reason for reason in because),
+        next((why for words, why in _TOGETHER.items() if any(words in b for b in told)), ""),
     )
     return next((answer, why) for answer, rule in _RULES if (why := rule(case)))
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from cmdb.model.observation import RecordKey
-from reconcile.cluster import LISTS, Cluster, Grain
+from reconcile.cluster import LISTS, LIVE, Cluster, Grain
 from reconcile.evidence import MODEL, SINGLE, SOLE
 from reconcile.normalise.placeholders import HYPERVISOR_MACS
+from reconcile.virtual import is_of_hypervisor
 
 _ONE_EYED = frozenset({"agent", "cloud"})
 """Kinds whose sources would not tell of one thing under several accounts."""
@@ -20,8 +21,11 @@ _TURNS_OF_ONE_NAME = 6
 _SEVERAL = 2
 _WRITTEN = ("name", "mac", "asset_tag")
 _DAY = 24 * 3600 * 1_000_000
+_SHORTEST = 3
+"""Characters by which a word of a model tells of the same model."""
 _MAKER = 6
 """Digits of a MAC that are its maker's."""
+_OF_HARDWARE = (*SINGLE, "board_serial")
 _OF_A_MACHINE = (*SINGLE, "board_serial", "machine_id", "asset_tag", "local_mac")
 
 
@@ -57,6 +61,20 @@ def nothing_alike(one: Cluster, two: Cluster) -> str:
     return (
         "nothing is alike: " + ", ".join(each.replace("_", " ") for each in differing) + " differ"
     )
+
+
+def of_other_model(one: Cluster, two: Cluster) -> str:
+    """Why an agent that goes on under one name runs on other hardware: model and adapters differ.
+
+    A disk that moved on takes name and machine id with it. Where hypervisors write the model,
+    another release writes another one.
+    """
+    if not disjoint(one, two, "mac") or any(one.of(key) & two.of(key) for key in _OF_HARDWARE):
+        return ""
+    models = [(a, b) for a in one.of(MODEL) for b in two.of(MODEL)]
+    if not models or any(same_model(*pair) or all(map(is_of_hypervisor, pair)) for pair in models):
+        return ""
+    return f"model and adapters differ: {min(models)[0]} and {min(models)[1]}"
 
 
 def in_all_but(one: Cluster, two: Cluster, *but: str) -> bool:
@@ -136,6 +154,21 @@ def one_observer(left: Grain, right: Grain, *, named: bool) -> bool:
     return alike or left.key.source == right.key.source
 
 
+def rival_accounts(one: Cluster, two: Cluster, *, named: bool) -> Iterator[tuple[Grain, Grain]]:
+    """Accounts of both that one source gives, and so gives of two things if at once."""
+    for left in one.grains:
+        if left.key.source.kind in LIVE:
+            for right in two.grains:
+                if one_observer(left, right, named=named):
+                    yield left, right
+
+
+def parted(left: Grain, right: Grain) -> bool:
+    """Whether two accounts have other names and other adapters."""
+    pairs = [(left.of(name), right.of(name)) for name in ("name", "mac")]
+    return all(one and two and not one & two for one, two in pairs)
+
+
 def interleave(left: Grain, right: Grain) -> bool:
     """Whether both were given during the same time."""
     if left.record != right.record:
@@ -150,3 +183,15 @@ def _alternate(left: Iterable[tuple[int, int]], right: Iterable[tuple[int, int]]
 
 def _makers(side: Cluster) -> set[str]:
     return {mac[:_MAKER] for mac in side.of("mac")}
+
+
+def same_model(left: str, right: str) -> bool:
+    """Whether two spellings may be of one model: a list leaves the make or the series out."""
+    if left in right or right in left:
+        return True
+    words = [{word for word in each.split() if len(word) >= _SHORTEST} for each in (left, right)]
+    numbered = [{word for word in each if not word.isalpha()} for each in words]
+    # A series has many models, and a maker many series: the words with numbers tell them apart.
+    if all(numbered):
+        words = numbered
+    return bool(words[0] & words[1])

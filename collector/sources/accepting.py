@@ -71,6 +71,7 @@ def _check_values(said: Observation) -> None:
     from reconcile.deciding import DecisionRefused
     from reconcile.decisions import BY_HAND
     from reconcile.setting import refuse_unfit
+    from reconcile.typed import fault_of_adapters
 
     if said.key.source == BY_HAND:
         raise BadLine("source manual/by-hand belongs to 'stocktake set'; name another instance")
@@ -80,6 +81,10 @@ def _check_values(said: Observation) -> None:
         refuse_unfit(values if isinstance(values, dict) else {})
     except DecisionRefused as error:
         raise BadLine(f"attributes: {error}; correct it or leave it out") from error
+    adapters = said.sections.get(SectionKind.INTERFACES)
+    rows = adapters.value if adapters else None
+    if fault := fault_of_adapters(rows if isinstance(rows, list) else []):
+        raise BadLine(f"{fault}; correct it or leave it out")
 
 
 def _check_value(said: Decision) -> None:

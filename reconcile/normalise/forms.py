@@ -212,6 +212,11 @@ def adapter(value: str) -> tuple[Form, bool]:
     return digits, local and not digits.startswith(_HYPERVISORS)
 
 
+def is_of_container(value: str) -> bool:
+    """Whether an adapter's address is one that container engines make from its IP address."""
+    return re.sub(r"[^0-9a-f]", "", value.casefold()).startswith(placeholders.CONTAINER_MACS)
+
+
 def _mac_digits(value: str) -> Form:
     digits = re.sub(r"[^0-9a-f]", "", value.casefold())
     if len(digits) != 12 or digits in placeholders.MACS:  # noqa: PLR2004 - 48 bits

@@ -70,12 +70,15 @@ NAMES = frozenset({
 })  # fmt: skip
 """Names that setup programs give to every machine."""
 
+CONTAINER_MACS = "0242"
+"""Prefix of those that container engines make, the same ones on every host."""
+
 MAC_PREFIXES = (
     "00005e0001", "00005e0002",  # VRRP for IPv4 and IPv6 (RFC 9568)
     "00000c07ac", "00000c9ff", "0005732",  # HSRP versions 1 and 2 (00:05:73:a0:00-0f for IPv6)
     "0007b4",  # GLBP
     "01005e", "3333", "0180c2",  # multicast
-    "0242",  # docker bridges and containers
+    CONTAINER_MACS,
     "525400123456",  # the one QEMU hands out by default
     "00ff",  # TAP adapters of VPN drivers
     "005056c0000",  # VMware Workstation's networks on its host

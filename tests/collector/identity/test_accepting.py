@@ -75,11 +75,33 @@ def test_every_number_has_bounds_and_nothing_else_has() -> None:
         ({"quantity": 0}, "in right from 1 to"),
         ({"cost": -0.5}, "number from 0 to"),
         ({"port": 70_000}, "from 0 to 65535"),
+        ({"bios_uuid": "zzz"}, "attributes: bios_uuid is a UUID, such as .*'zzz' is none"),
+        ({"bios_uuid": "ffffffff-ffff-ffff-ffff-ffffffffffff"}, "none that is one machine's"),
+        ({"bios_uuid": 7}, "bios_uuid is a UUID.* 7 is none"),
+        ({"address": "the third one"}, "address is an address, such as .* is none"),
+        ({"mac": "00:11:22:33:44"}, "mac is a MAC address, such as .* is none"),
     ],
 )
 def test_a_persons_number_out_of_bounds_is_refused(values: dict[str, Any], words: str) -> None:
     with pytest.raises(BadLine, match=words):
         accepting.check(parse(json.dumps(edit(**values))))
+
+
+@pytest.mark.parametrize("mac", ["84:a9:3e:51:c4", "84a93e51c40g", "eth0", "84:a93:e51:c4:04"])
+def test_a_persons_mac_that_is_none_is_refused(mac: str) -> None:
+    rows = [{"mac": "84-A9-3E-51-C4-04"}, {"name": "eth0", "mac": ""}, {"mac": mac}]
+    with pytest.raises(BadLine, match=r"interfaces\[2\]: mac is a MAC address, .* leave it out"):
+        accepting.check(parse(json.dumps(edit() | {"interfaces": rows})))
+    measured = parse(json.dumps(SEEN | {"interfaces": rows}))
+    assert isinstance(measured, Observation)
+    accepting.check(measured)
+    accepting.check(parse(json.dumps(edit() | {"interfaces": rows[:2]})))
+
+
+def test_uuids_and_addresses_of_any_spelling_are_taken() -> None:
+    good = edit(bios_uuid="{4C4C4544-0053-3510-8034-B4C04F534D32}", address="fe80::1%eth0")
+    for line in (good, edit(bios_uuid="", address=None), edit(address="10.20.1.5")):
+        accepting.check(parse(json.dumps(line)))
 
 
 def test_what_is_in_bounds_and_what_sources_measure_is_taken() -> None:
