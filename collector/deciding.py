@@ -65,10 +65,13 @@ class Deciding:
         """What a decision would change."""
         from reconcile.concern import concern_rules
         from reconcile.recounting import text_of
+        from reconcile.set_words import restored
 
-        for line in _lines(decision, ()):
+        for line in _lines([decision], ()):
             _read_back(json.dumps(line, ensure_ascii=False).encode("utf-8"), decision.at)
-        found = self.rehearse([decision], decision.at)
+        with self.fresh() as record:
+            also = restored(record.ledger, decision)
+        found = self.rehearse([decision, *also], decision.at)
         with self.fresh() as record:
             if concern_rules(record.ledger, [decision]):
                 found = replace(found, summary=(*found.summary, _OTHER_RULES))
@@ -79,19 +82,21 @@ class Deciding:
         from reconcile import effects
         from reconcile.deciding import Word
         from reconcile.recounting import text_of
+        from reconcile.set_words import restored
 
         was = effects.before(record, decision)
-        sequence = self.say(record, Word(decision.by, decision.at), decision)
+        word, also = Word(decision.by, decision.at), restored(record.ledger, decision)
+        sequence = self.say(record, word, [decision], also)
         with self.fresh() as now:
             found = effects.since(now, was)
-            number = _number(now, decision)
+            number = number_of(now, decision)
         return Decided(number, text_of(decision), found, None, sequence)
 
     def say(
         self,
         record: Record,
         word: Word,
-        decision: Decision | None,
+        decisions: Sequence[Decision],
         observations: Sequence[Observation] = (),
     ) -> int:
         """Journals a person's words, and waits some seconds until the record has them.
@@ -106,7 +111,7 @@ class Deciding:
         arrives = word.at if replayed else None
         lines = tuple(
             Line(json.dumps(line, ensure_ascii=False).encode("utf-8"), arrives)
-            for line in _lines(decision, observations)
+            for line in _lines(decisions, observations)
         )
         for line in lines:
             _read_back(line.body, word.at)
@@ -133,19 +138,18 @@ def _read_back(line: bytes, at: datetime) -> None:
         raise DecisionRefused(f"this cannot be kept: {error}; nothing was changed") from error
 
 
-def _lines(decision: Decision | None, observations: Sequence[Observation]) -> Iterator[Json]:
+def _lines(decisions: Sequence[Decision], observations: Sequence[Observation]) -> Iterator[Json]:
     from collector.sources import persons
     from reconcile.setting import values_in
 
-    if decision is not None:
-        yield persons.write(decision)
+    yield from map(persons.write, decisions)
     for each in observations:
         reference = persons.reference(each.key)
         assert isinstance(reference, dict)
         yield {"type": "observation", **reference, "attributes": dict(values_in(each))}
 
 
-def _number(record: Record, decision: Decision) -> int | None:
+def number_of(record: Record, decision: Decision) -> int | None:
     """The number that it got; None: it is not in the record yet."""
     for number, known in reversed(record.ledger.decisions()):
         if (known.act, known.records, known.by, known.note, dict(known.extra)) == (

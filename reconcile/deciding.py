@@ -19,6 +19,8 @@ from reconcile.things import said_of
 from reconcile.times import Named, write
 
 MOST_RECORDS = 500
+_MOST_EACH = 50
+"""So many are told to be one with each; of more, each with the first."""
 
 
 class DecisionError(ValueError):
@@ -76,6 +78,9 @@ def join(record: Record, refs: Sequence[str], word: Word) -> Decision:
             sides[1].extend(two)
     left, right = (tuple(dict.fromkeys(side)) for side in sides)
     _refuse_many([*left, *right])
+    if len(others) > 1 and len(left) + len(right) <= _MOST_EACH:
+        every = tuple(dict.fromkeys((*left, *right)))
+        return word.says("same", every, **{SIDES: str(len(every))})
     return word.says("same", (*left, *right), **{SIDES: str(len(left))})
 
 

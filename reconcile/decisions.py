@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
-from itertools import product
+from itertools import combinations, product
 
 from cmdb.model.observation import Decision, RecordKey, Source
 from cmdb.query.identity import ref_of
@@ -25,11 +25,12 @@ from reconcile.rulings import Ruling, Rulings, latest
 from reconcile.times import At, Named, Span, Time, instants, read
 
 ACTS = (
-    "same", "different", "exclude", "include", "retire", "reinstate", "distrust",
+    "same", "different", "exclude", "include", "retire", "reinstate", "set", "distrust",
     "trust", "crowded", "rules", "undo",
 )  # fmt: skip
 SIDES = "sides"
-"""In `extra` of `same` and `different`: how many of the records, from the first, are one side."""
+"""In `extra` of `same` and `different`: how many of the records, from the first, are one side;
+all of them in `same`: each is one with each, so that taking one out leaves the others together."""
 TIMES = "times"
 """In `extra` of `same`, `different`, `retire` and `reinstate`: of which time of each record they
 speak, in their order (reconcile/times.py). Without it they speak of whole records."""
@@ -240,8 +241,10 @@ def _rulings(number: int, decision: Decision) -> Iterable[Ruling]:
     why = told_by(number, decision)
     sides = int(decision.extra.get(SIDES, "1"))
     about = named(decision)
-    for left, right in product(about[:sides], about[sides:]):
-        if left != right:
+    every = sides == len(about) and decision.act == "same"
+    pairs = combinations(about, 2) if every else product(about[:sides], about[sides:])
+    for left, right in pairs:
+        if left != right and not (every and left.key == right.key):
             yield Ruling(
                 (left.key, right.key),
                 to_micros(decision.at),

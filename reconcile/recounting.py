@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 
-from cmdb.model.observation import Decision
+from cmdb.model.observation import Decision, Json
 from cmdb.query.identity import DecisionView, asset_ref, ref_of
 from cmdb.store.port import AssetId, Record
 from reconcile.decisions import (
@@ -21,6 +22,7 @@ from reconcile.decisions import (
     spoken_of,
     undone,
 )
+from reconcile.set_words import SET, VALUES, told
 from reconcile.times import Named
 
 _MOST_NAMED = 3
@@ -38,7 +40,11 @@ def decisions(record: Record, ref: str | None = None) -> tuple[DecisionView, ...
     assets = _Assets(record)
     shown: list[DecisionView] = []
     known = dict(every)
+    beside = {(each.records[0], each.at) for each in known.values() if each.act == SET}
     for number, decision in every:
+        if _binds(decision) and (decision.records[0], decision.at) in beside:
+            # What binds the record of values that were set: the word beside it says more.
+            continue
         about = _about(decision, known)
         found = assets.of(about)
         if wanted is None or wanted in found:
@@ -61,7 +67,7 @@ def _view(
 ) -> DecisionView:
     return DecisionView(
         number,
-        "set" if _sets(decision) else decision.act,
+        SET if _binds(decision) else decision.act,
         decision.at,
         decision.by,
         decision.note,
@@ -92,17 +98,18 @@ class _Assets:
         return found
 
 
-def _sets(decision: Decision) -> bool:
+def _binds(decision: Decision) -> bool:
     """Whether it binds values that a person set to their asset."""
     return decision.act == "same" and any(key.source == BY_HAND for key in decision.records)
 
 
 def _same(decision: Decision) -> str:
     left, right = _sides(decision)
-    if _sets(decision):
+    if _binds(decision):
         leaders = tuple(each for each in named(decision) if each.key.source != BY_HAND)
         return f"values were set on what {_named(leaders[:1])} is about"
-    return f"{_named(left)} and {_named(right)} are about one asset"
+    them = f"{_named(left)} and {_named(right)}" if right else _named(left)
+    return f"{them} are about one asset"
 
 
 def _different(decision: Decision) -> str:
@@ -142,6 +149,19 @@ def _named(about: tuple[Named, ...]) -> str:
     return f"{told} and {more} more" if more > 0 else told
 
 
+def _set(decision: Decision) -> str:
+    words = []
+    for name, (before, after) in told(decision.extra[VALUES]).items():
+        was = "" if before is None else f" (before: {_shown(before)})"
+        to = "is taken back" if after is None else f"is set to {_shown(after)}"
+        words.append(f"{name} {to}{was}")
+    return "; ".join(words)
+
+
+def _shown(value: Json) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 _TEXTS: Mapping[str, Callable[[Decision], str]] = {
     "same": _same,
     "different": _different,
@@ -149,6 +169,7 @@ _TEXTS: Mapping[str, Callable[[Decision], str]] = {
     "include": _included,
     "retire": lambda d: f"what {_all(d)} is about is retired until it is seen again",
     "reinstate": lambda d: f"what {_all(d)} is about is not retired",
+    SET: _set,
     "distrust": lambda d: f"{d.extra[KEY]} {_plain(d)} identifies nobody",
     "trust": lambda d: f"{d.extra[KEY]} {_plain(d)} identifies, however many carry it",
     "crowded": lambda d: f"a value that more than {d.extra[LIMIT]} records carry identifies nobody",

@@ -28,6 +28,7 @@ from cmdb.query.identity import asset_ref
 from cmdb.store.port import AssetId, Record
 from reconcile.deciding import DecisionRefused, Word, speaker, whole_asset
 from reconcile.decisions import BY_HAND, decided
+from reconcile.set_words import SET, VALUES, said, written
 from reconcile.times import Named
 from reconcile.typed import fault_of
 from reconcile.voices import Voices
@@ -43,8 +44,8 @@ class Setting:
 
     asset: AssetId
     values: Mapping[str, Json]
-    decision: Decision | None
-    """Binds the record to the asset; None: it is bound already."""
+    decisions: tuple[Decision, ...]
+    """Who set what; before the first, what binds the record to the asset."""
     observations: tuple[Observation, ...]
 
 
@@ -76,11 +77,14 @@ def set_values(record: Record, ref: str, pairs: Sequence[str], word: Word) -> Se
         raise DecisionRefused("nothing to set: write attribute=value")
     own = _own(record, row.id)
     if own:
-        return Setting(row.id, values, None, (_observation(own[0], values, word.at),))
+        before = said(record.ledger, own[0])
+        set_ = word.says(SET, own[:1], **{VALUES: written(before, values)})
+        return Setting(row.id, values, (set_,), (_observation(own[0], values, word.at),))
     leader = speaker(record, row)
     key = _fresh(record, leader.key.scope, row.id)
     bound = word.says("same", (Named(key), leader))
-    return Setting(row.id, values, bound, (_observation(key, values, word.at),))
+    made = (bound, word.says(SET, (key,), **{VALUES: written({}, values)}))
+    return Setting(row.id, values, made, (_observation(key, values, word.at),))
 
 
 def unset_values(record: Record, ref: str, names: Sequence[str], word: Word) -> Setting:
@@ -91,21 +95,24 @@ def unset_values(record: Record, ref: str, names: Sequence[str], word: Word) -> 
         DecisionRefused: Nobody set one of them.
     """
     row = whole_asset(record, ref)
-    said = {
+    claimed = {
         account.row.key: account.claims
         for account in Voices(record.ledger).of(record.ledger.linked(row.id))
         if account.row.key.source == BY_HAND
     }
-    observations = []
-    for key, claims in said.items():
+    made, observations = list[Decision](), list[Observation]()
+    for key, claims in claimed.items():
         gone = [name for name in names if name in claims and claims[name].value is not None]
         if gone:
-            observations.append(_observation(key, dict.fromkeys(gone), word.at))
-    told = {name for each in observations for name in values_in(each)}
+            after = dict[str, Json].fromkeys(gone)
+            told = written(said(record.ledger, key), after)
+            made.append(word.says(SET, (key,), **{VALUES: told}))
+            observations.append(_observation(key, after, word.at))
+    taken = {name for each in observations for name in values_in(each)}
     for name in names:
-        if name not in told:
+        if name not in taken:
             raise DecisionRefused(f"nobody set {name} of {asset_ref(row.id)} here")
-    return Setting(row.id, dict.fromkeys(names), None, tuple(observations))
+    return Setting(row.id, dict.fromkeys(names), tuple(made), tuple(observations))
 
 
 def values_in(observation: Observation) -> Mapping[str, Json]:

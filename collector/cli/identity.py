@@ -216,10 +216,12 @@ def unset_values(
     context: typer.Context,
     asset: Asset,
     names: Annotated[list[str], typer.Argument(metavar="ATTRIBUTE...")],
+    note: Note = "",
     as_json: AsJson = False,
 ) -> None:
     """Take values back that people set: what sources say holds again."""
-    _values(context, "assets.unset", {"ref": asset, "names": tuple(names)}, as_json=as_json)
+    params = {"ref": asset, "names": tuple(names), "note": note}
+    _values(context, "assets.unset", params, as_json=as_json)
 
 
 def _values(context: typer.Context, name: str, params: dict[str, Any], *, as_json: bool) -> None:
@@ -238,6 +240,8 @@ def _values(context: typer.Context, name: str, params: dict[str, Any], *, as_jso
             for row in done["values"]
         ),
     )  # fmt: skip
+    if done["number"] is not None:
+        typer.echo(f"decision {done['number']}; 'stocktake undo {done['number']}' takes it back")
 
 
 def _decide(context: typer.Context, name: str, params: dict[str, Any], *, as_json: bool) -> None:

@@ -230,7 +230,7 @@ def _say(context: Context, decision: Decision) -> InForce:
     from reconcile.decisions import decided
 
     desk = deciding(context)
-    sequence = desk.say(context.record, Word(decision.by, decision.at), decision)
+    sequence = desk.say(context.record, Word(decision.by, decision.at), [decision])
     with desk.fresh() as record:
         every = record.ledger.decisions()
         number = max((n for n, each in every if each.act == decision.act), default=0)

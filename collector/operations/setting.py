@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cmdb.store.port import Record
+    from reconcile.deciding import Word
     from reconcile.explained import ClaimExplained
     from reconcile.setting import Setting
 
@@ -35,6 +36,7 @@ class UnsetParams:
 
     ref: str
     names: tuple[str, ...]
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class ValuesSet:
     """What became of values."""
 
     asset: str
+    number: int | None
+    """The decision that tells of it; None: it is not in the record yet."""
     values: tuple[SetValue, ...]
     sequence: int
     """Place in the journal."""
@@ -66,25 +70,27 @@ def _set(context: Context, params: SetParams) -> ValuesSet:
     from reconcile.setting import set_values
 
     word = deciding(context).word(context.record, context.account, params.note)
-    return _say(context, set_values(context.record, params.ref, params.values, word), params.note)
+    return _say(context, word, set_values(context.record, params.ref, params.values, word))
 
 
 def _unset(context: Context, params: UnsetParams) -> ValuesSet:
     from reconcile.setting import unset_values
 
-    word = deciding(context).word(context.record, context.account)
-    return _say(context, unset_values(context.record, params.ref, params.names, word), "")
+    word = deciding(context).word(context.record, context.account, params.note)
+    return _say(context, word, unset_values(context.record, params.ref, params.names, word))
 
 
-def _say(context: Context, setting: Setting, note: str) -> ValuesSet:
+def _say(context: Context, word: Word, setting: Setting) -> ValuesSet:
+    from collector.deciding import number_of
+
     desk = deciding(context)
-    word = desk.word(context.record, context.account, note)
-    sequence = desk.say(context.record, word, setting.decision, setting.observations)
+    sequence = desk.say(context.record, word, setting.decisions, setting.observations)
     with desk.fresh() as record:
+        number = number_of(record, setting.decisions[-1])
         values = tuple(
             _value(record, setting, name, max(context.now, word.at)) for name in setting.values
         )
-    return ValuesSet(asset_ref(setting.asset), values, sequence)
+    return ValuesSet(asset_ref(setting.asset), number, values, sequence)
 
 
 def _value(record: Record, setting: Setting, name: str, at: datetime) -> SetValue:

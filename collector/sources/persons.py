@@ -16,6 +16,7 @@ _MOST_LIMIT = 1_000_000
 _FIELDS = frozenset({"type", "at", "act", "records", "by", "note", "extra"})
 _ORDINAL_DIGITS = 18
 _LONGEST_TIMES = 60 * MOST_RECORDS
+_LONGEST_VALUES = 1_000_000
 
 Check = Callable[[str], bool]
 
@@ -41,6 +42,7 @@ ACTS: Mapping[str, Act] = {
     "include": Act(1, MOST_RECORDS, ("source",), instead="source"),
     "retire": Act(1, MOST_RECORDS, ("times",)),
     "reinstate": Act(1, MOST_RECORDS, ("times",)),
+    "set": Act(1, 1, ("values",), ("values",)),
     "distrust": Act(0, 0, ("key", "value"), ("key", "value")),
     "trust": Act(0, 0, ("key", "value"), ("key", "value")),
     "crowded": Act(0, 0, ("n",), ("n",)),
@@ -147,6 +149,18 @@ def _times(value: Json) -> str:
     return value
 
 
+def _values(value: Json) -> str:
+    from reconcile.set_words import told
+
+    if not isinstance(value, str) or len(value) > _LONGEST_VALUES:
+        raise BadLine(f"extra.values must be a text of at most {_LONGEST_VALUES} characters")
+    try:
+        told(value)
+    except ValueError as error:
+        raise BadLine(f"extra.values: {error}; write JSON, [before, after] of each") from error
+    return value
+
+
 def _check_records(keys: tuple[RecordKey, ...], extra: Mapping[str, str], form: Act) -> None:
     if not keys and form.instead and form.instead in extra:
         return
@@ -163,7 +177,8 @@ def _check_records(keys: tuple[RecordKey, ...], extra: Mapping[str, str], form: 
         keys.count(key) > 1 for key in whole
     ):
         raise BadLine("records names one twice")
-    if int(extra.get("sides", "1")) >= max(len(keys), 2):
+    most = len(keys) if form is ACTS["same"] else len(keys) - 1
+    if int(extra.get("sides", "1")) > max(most, 1):
         raise BadLine("extra.sides leaves no record on the other side")
 
 
@@ -198,7 +213,9 @@ def _is_key(text: str) -> bool:
     return bool(of_one_space(text))
 
 
-_READERS: Mapping[str, Callable[[Json], str]] = {"rules": _rules_file, "times": _times}
+_READERS: Mapping[str, Callable[[Json], str]] = {
+    "rules": _rules_file, "times": _times, "values": _values,
+}  # fmt: skip
 """Fields of `extra` that are no short texts."""
 _CHECKS: Mapping[str, tuple[Check, str]] = {
     "sides": (_is_ordinal, "a whole number from 1"),

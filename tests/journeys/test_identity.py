@@ -121,6 +121,59 @@ def test_values_follow_their_asset_and_authority_decides(estate: Estate) -> None
         assert len(refused.stderr.splitlines()) == 1
 
 
+def test_each_value_that_was_set_is_a_decision_and_undone_by_itself(estate: Estate) -> None:
+    def owner() -> str | None:
+        found: str | None = estate.json("show", "pc-1")["asset"]["attributes"].get("owner")
+        return found
+
+    def decide(*words: str) -> str:
+        return str(estate.json(*words, "--note", " ".join(words))["number"])
+
+    first, second, third = (decide("set", "pc-1", f"owner={name}") for name in ("A", "Z", "M"))
+    assert owner() == "M"
+    taken = decide("unset", "pc-1", "owner")
+    assert owner() == "ops"
+    last = decide("set", "pc-1", "owner=B", "location=HQ")
+    assert owner() == "B", "also where the clock stands: each word is later than the one before"
+    told = [row for row in estate.json("decisions")["decisions"] if row["act"] == "set"][:5]
+    assert [(str(row["number"]), row["note"], row["text"]) for row in reversed(told)] == [
+        (first, "set pc-1 owner=A", "owner is set to A"),
+        (second, "set pc-1 owner=Z", "owner is set to Z (before: A)"),
+        (third, "set pc-1 owner=M", "owner is set to M (before: Z)"),
+        (taken, "unset pc-1 owner", "owner is taken back (before: M)"),
+        (last, "set pc-1 owner=B location=HQ", "location is set to HQ; owner is set to B"),
+    ]
+    assert len(estate.json("decisions", "--asset", "pc-1")["decisions"]) >= 5
+    dry = estate.json("undo", last, "--dry-run")
+    assert owner() == "B"
+    assert "owner" in str(dry["rehearsal"])
+    back = estate.json("undo", last)["number"]
+    assert owner() == "ops"
+    estate.ok("undo", taken)
+    assert owner() == "M"
+    estate.ok("undo", second)
+    assert owner() == "M", "what was said after it stands"
+    estate.ok("undo", back)
+    assert owner() == "B"
+    for number in (last, third):
+        estate.ok("undo", number)
+    assert owner() == "A"
+    estate.ok("undo", first)
+    assert owner() == "ops"
+    assert "takes it back" in estate.ok("set", "pc-1", "owner=C")
+
+
+def test_who_is_taken_out_of_three_leaves_two(estate: Estate) -> None:
+    estate.take_in(said("agent", "a3", "a3", name="pc-3", system_serial="5CG1234DEF"))
+    estate.ok("join", "pc-1", "pc-2", "pc-3")
+    asset = estate.json("show", "pc-1")["asset"]["asset"]
+    estate.ok("split", asset, "agent/a1/hq/a1")
+    left = {row["name"] for row in estate.assets()}
+    one, two, three = (estate.json("explain", f"pc-{n}")["asset"] for n in (1, 2, 3))
+    assert two == three != one
+    assert "pc-1" in left
+
+
 def test_retired_by_a_person_until_it_is_seen_again(estate: Estate) -> None:
     estate.ok("retire", "pc-1", "--reason", "sold")
     found = estate.json("explain", "pc-1")

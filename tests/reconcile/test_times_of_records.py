@@ -250,10 +250,9 @@ def test_the_successor_alone_is_retired(imaged: Engine) -> None:
 def test_a_value_is_set_on_what_a_key_left_behind(imaged: Engine, said: Say) -> None:
     before = imaged.state()
     setting = set_values(imaged.record, LEFT, ["owner=ops"], word())
-    assert setting.decision is not None
     (said_,) = setting.observations
-    told(imaged, setting.decision)
-    key = setting.decision.records[0]
+    told(imaged, setting.decisions[0])
+    key = setting.decisions[0].records[0]
     imaged.tell(
         observation(
             key.source.kind, key.native_key, 72, instance=key.source.instance, full=False,
