@@ -338,5 +338,3 @@ def _own(cluster: Cluster, key: str, *, observed: bool) -> set[str]:
 
 def _with_kin(cluster: Cluster, name: str) -> set[str]:
     return cluster.of(name).union(*(cluster.of(other) for other in KEYS[name].kin))
-
-

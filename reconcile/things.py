@@ -84,15 +84,35 @@ class Things:
         claimed: list[list[tuple[RecordId, datetime, AssetId]]] = [[] for _ in things]
         for asset in sorted({link.asset for links in before.values() for link in links}):
             # Records are numbered as they come: the lowest number is the oldest.
-            oldest = min(
-                filter(stands, self._ledger.linked(asset)),
-                key=lambda link: (link.record, link.since),
-                default=None,
-            )
-            if oldest is not None and oldest.record in places:
-                place = _holding(places[oldest.record], to_micros(oldest.since))
-                claimed[place].append((oldest.record, oldest.since, asset))
+            held = sorted(filter(stands, self._ledger.linked(asset)), key=_by_record)
+            if held and held[0].record in places:
+                link, place = self._followed(held, places)
+                claimed[place].append((link.record, link.since, asset))
         return [[(record, asset) for record, _, asset in sorted(found)] for found in claimed]
+
+    def _followed(
+        self,
+        held: Sequence[LinkRow],
+        places: Mapping[RecordId, Sequence[tuple[Stretch, int]]],
+    ) -> tuple[LinkRow, int]:
+        """Whom an asset follows, and its thing: its oldest record.
+
+        Where its records part, the one that has been linked to it longest: an older record may have
+        come to it by a join alone.
+        """
+        homes = [
+            (link, _holding(places[link.record], to_micros(link.since)))
+            for link in held
+            if link.record in places
+        ]
+        if len({place for _, place in homes}) == 1:
+            return homes[0]
+        return min(homes, key=lambda home: (self._linked_at(home[0]), *_by_record(home[0])))
+
+    def _linked_at(self, link: LinkRow) -> datetime:
+        """When its record was first found to be about its asset."""
+        rows = self._ledger.link_history(link.record)
+        return min(row.decided_at for row in rows if row.asset == link.asset and stands(row))
 
     def _new(self, thing: Identified, taken: set[AssetId]) -> AssetId:
         """A fresh asset, or the one under which scans knew it so far."""
@@ -186,6 +206,10 @@ def _likeness(link: LinkRow, stretch: Stretch) -> tuple[bool, bool]:
     ends_before = until is not None and until <= stretch.since
     begins_after = stretch.until is not None and since >= stretch.until
     return since == stretch.since, not (ends_before or begins_after)
+
+
+def _by_record(link: LinkRow) -> tuple[RecordId, datetime]:
+    return link.record, link.since
 
 
 def _holding(places: Sequence[tuple[Stretch, int]], at: int) -> int:
