@@ -129,6 +129,7 @@ class Hearing:
             if told is None:
                 group.unfit.add(observation.key)
                 continue
+            current = current or self._left_out(kind, section.extent, telling)
             merged = merge(kind, current, section, told.body, at, told.content)
             if self._put(kind, current, merged, telling):
                 changed.add(kind)
@@ -137,18 +138,26 @@ class Hearing:
         else:
             group.confirmed.add(record)
 
+    def _left_out(
+        self, kind: SectionKind, extent: Extent, telling: _Telling
+    ) -> StoredSection | None:
+        """What a later report says of a section that was not known; or an earlier, of values."""
+        left_out = telling.left_out(kind)
+        if left_out is None or (extent is not Extent.PARTIAL and left_out <= telling.at):
+            return None
+        section = ended(kind, left_out)
+        self._ledger.put_section(telling.before.id, kind, section)
+        return section
+
     def _put(
         self, kind: SectionKind, current: StoredSection | None, merged: Merged, telling: _Telling
     ) -> bool:
         """Notes what a section says; whether the record says something else now."""
         record, at = telling.before.id, telling.at
-        left_out = None if current is not None else telling.left_out(kind)
-        if left_out is not None and at < left_out:
-            self._ledger.put_section(record, kind, ended(kind, left_out))
-            self._put_late(kind, merged.section, telling)
-        elif merged.late and (merged.changed or telling.overtakes(current)):
+        if merged.late and (merged.changed or telling.overtakes(current)):
             self._put_late(kind, merged.section, telling)
         elif merged.changed:
+            left_out = None if current is not None else telling.left_out(kind)
             self._put_new(kind, current, merged, telling)
             if left_out is not None:
                 # Without it an older word that comes late would go on until now.

@@ -151,7 +151,7 @@ def _merge_whole(current: StoredSection | None, told: _Whole, at: datetime) -> M
     since = max([at, *kept.values()])
     # What was told whole is kept whole: a word from before those parts needs all of it.
     overtaken = stored(told.body, at, at)
-    changed = body != current.body
+    changed = body != current.body or at != current.confirmed_at
     return Merged(stored(body, since, at), late=False, changed=changed, overtaken=overtaken)
 
 
@@ -176,8 +176,10 @@ def _merge_part(current: StoredSection | None, told: dict[str, Json], at: dateti
         late = stored(write_values(Values(told, dict.fromkeys(told, at))), at, at)
         return Merged(late, late=True, changed=True)
     since = at if current is None else max(at, current.observed_at)
+    # As of then it is not found in a word that counts from later on.
+    parted = told if at < since else lost
     overtaken = (
-        stored(write_values(Values(lost, dict.fromkeys(lost, at))), at, at) if lost else None
+        stored(write_values(Values(parted, dict.fromkeys(parted, at))), at, at) if parted else None
     )
     return Merged(stored(body, since, whole_at), late=False, changed=True, overtaken=overtaken)
 

@@ -115,7 +115,7 @@ def _gathered(words: Sequence[StoredSection], until: datetime) -> StoredSection 
             if at < until and (name not in told or mark[:2] > told[name][:2]):
                 told[name] = mark
     since = whole.at if whole else NEVER
-    told = {name: mark for name, mark in told.items() if mark[0] >= since or name not in values}
+    told = {name: mark for name, mark in told.items() if mark[0] >= since}
     if whole is None and not told:
         return None
     values.update({name: value for name, (_, _, value) in told.items()})

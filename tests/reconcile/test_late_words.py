@@ -104,6 +104,24 @@ def test_a_word_that_was_repeated_counts_in_each_stretch(tmp_path: Path) -> None
         engine.record.close()
 
 
+def test_values_told_in_part_end_with_a_whole_report_in_each_stretch(tmp_path: Path) -> None:
+    """The second machine is not part of the host of which the first one's report told."""
+    first = report(0, "one", full=False, parent={"native_key": "host"})
+    second = report(24, "two")
+    back = report(48, "one", full=False, **{"class": "Computer"})
+    history = [first, second, back, observation("cloud", "host", 0)]
+    history[-1]["source"] = first["source"]
+    when = [datetime.fromisoformat(str(line["observed_at"])) for line in history[:3]]
+    answers = []
+    for number, order in enumerate(permutations(history)):
+        engine = Engine(open_record(tmp_path / f"{number}.db"))
+        engine.tell(*({**line, "at": back["at"]} for line in order))
+        answers.append([engine.state(), *(past_of(engine, at, None) for at in when)])
+        engine.record.close()
+    assert all(answer == answers[0] for answer in answers)
+    assert not [each for each in answers[0][0]["relations"] if each[0].endswith("k1[1]")]
+
+
 def _heard(at: int, **sections: Section) -> Observation:
     """A whole report, at an hour."""
     told = {SectionKind[name]: section for name, section in sections.items()}
