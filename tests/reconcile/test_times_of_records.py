@@ -18,8 +18,10 @@ from reconcile import twins
 from reconcile.deciding import DecisionRefused, Word, join, reinstate, retire, split
 from reconcile.decisions import decided
 from reconcile.explain import explain
+from reconcile.rebuild import differing, rebuild, steps
 from reconcile.recounting import decisions
 from reconcile.setting import set_values, values_in
+from reconcile.web import ACTS, Asked
 from tests.reconcile.history import START, Engine, Say, observation
 from tests.reconcile.test_join_split import (
     LATER,
@@ -163,6 +165,32 @@ def test_a_record_is_parted_where_nothing_tells(engine: Engine, said: Say) -> No
     undo(engine, 1, 152)
     assert len(names(engine)) == 1
     assert len(before["assets"]) == 1
+
+
+def test_a_rebuild_leads_to_the_same(imaged: Engine, said: Say) -> None:
+    same = {"name": "quiet", "system_serial": "PF1A2B3C"}
+    imaged.tell(*(said("agent", "q", day * 24, attributes=same) for day in range(3)))
+    imaged.tell(said("scan", "10.0.0.9", 3, attributes={"name": "stub"}))
+    imaged.tell(said("scan", "10.0.0.9", 60, attributes={"name": "other"}))
+    told(imaged, join(imaged.record, (LEFT, ROW), word()))
+    told(imaged, retire(imaged.record, LEFT, word(73)))
+    told(imaged, split(imaged.record, "quiet", ["1"], word(74), hours(30)))
+    told(imaged, join(imaged.record, (NEXT, "stub"), word(75)))
+    before = imaged.state()
+    newest = imaged.record.view.changes(None, 1, None)[0].sequence
+    for step in steps(imaged.record):
+        rebuild(imaged.record, step, imaged.now)
+    assert differing(imaged.record, newest) == ()
+    assert imaged.state() == before
+
+
+def test_the_console_parts_a_record_from_a_day_on(engine: Engine, said: Say) -> None:
+    engine.tell(*(said("agent", "ri", day * 24, attributes=OLD) for day in range(4)))
+    asked = Asked(act="split", asset=LEFT, record=["1"], since="2026-01-03")
+    decision = ACTS["split"].make(engine.record, asked, word(90))
+    assert decision.extra["times"] == "2026-01-03T00:00:00Z/.. ../2026-01-03T00:00:00Z"
+    with pytest.raises(DecisionRefused, match="is no time"):
+        ACTS["split"].make(engine.record, asked.model_copy(update={"since": "soon"}), word(90))
 
 
 def test_a_split_of_a_time_outweighs_an_older_join(engine: Engine, said: Say) -> None:
