@@ -13,13 +13,14 @@ Scans, which know an address and at best a MAC, come second: reconcile/sightings
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import combinations, pairwise, product
 
 from cmdb.store.port import RecordId
-from reconcile.cluster import HOSTED, LISTS, Cluster, Grain, Reason
+from reconcile.cluster import LISTS, Cluster, Grain, Reason
 from reconcile.evidence import KEYS, LENT, MODEL, SINGLE, SOLE
 from reconcile.grains import grains_of
+from reconcile.labels import PAIRS
 from reconcile.objections import Objection, Objections
 from reconcile.rules.model import CROWDED
 from reconcile.rulings import Rulings
@@ -103,6 +104,7 @@ class _Work:
         self._join_by("native key")
         self._join_by("observer")
         self._join_parts_of_reports()
+        self._join_managed()
         self._join_own_adapters()
         self._join_own_name()
         self._join_by("mac")
@@ -265,6 +267,19 @@ class _Work:
                 if not any(two.of("mac") & other.of("mac") for other in grains if other is not two):
                     self._continue(one, two)
 
+    def _join_managed(self) -> None:
+        """What an agent tells goes with what its manager tells under the same name and adapter.
+
+        Before what an agent tells of one name goes together: machines are started from one image
+        with its native key and name, and its manager gives each a number.
+        """
+        managers = [grain for grain in self._grains if grain.key.source.kind == "cloud"]
+        told = [grain for grain in self._grains if grain.key.source.kind == "agent"]
+        for one, two in product(managers, told):
+            shared = [(n, value) for n in _ADAPTERS for value in one.of(n) & two.of(n)]
+            if shared and one.of("name") & two.of("name"):
+                self._join(one, two, *min(shared))
+
     def _join_own_adapters(self) -> None:
         """What one record tells of the same adapters, the most alike first.
 
@@ -323,7 +338,7 @@ class _Work:
 
     def _join_by_labels(self) -> None:
         """Two weak keys that agree: an asset number and a name, a software MAC and an address."""
-        for name, others in _PAIRS:
+        for name, others in PAIRS:
             for value, holders in self._holders(name, ()):
                 for one, two in combinations(holders, 2):
                     first, second = self._of(one), self._of(two)
@@ -356,27 +371,5 @@ def _both(pairs: Iterable[tuple[Cluster, Cluster]]) -> Iterable[tuple[Cluster, C
     for one, two in pairs:
         yield from ((one, two), (two, one))
 
-
-def _named_alike(one: Cluster, two: Cluster) -> bool:
-    return bool(one.of("name") & two.of("name"))
-
-
-def _modelled_alike(one: Cluster, two: Cluster) -> bool:
-    return bool(one.of(MODEL) & two.of(MODEL))
-
-
-def _placed_alike(one: Cluster, two: Cluster) -> bool:
-    return bool(one.places & two.places)
-
-
-def _hosted_alike(one: Cluster, two: Cluster) -> bool:
-    return bool(one.of(HOSTED) & two.of(HOSTED))
-
-
-_PAIRS: tuple[tuple[str, tuple[Callable[[Cluster, Cluster], bool], ...]], ...] = (
-    ("asset_tag", (_named_alike, _modelled_alike)),
-    ("local_mac", (_named_alike, _placed_alike)),
-    ("name", (_placed_alike, _hosted_alike)),
-)
 
 __all__ = ("CROWDED", "LENT", "Identified", "Objection", "Subject", "identify")

@@ -304,6 +304,25 @@ def model_spelled_otherwise_and_another_adapter() -> Lines:
     return lines + daily("a", range(5, 9), "k", wired(2), name="till", model="NUC7i3BNH")
 
 
+def machines_started_from_one_image(*, local: bool = True) -> Lines:
+    """The agent's key, name and machine id lie in the image; their manager numbers them."""
+    lines = []
+    for number in range(3):
+        mac = wired(number, "06:1a:2b:3c:4d" if local else "00:50:56:31:00")
+        thing, days = f"v{number}", range(2 * number, 2 * number + 2)
+        shown = {"name": "web", "instance_id": f"i-0aa1bb2cc3dd4ee{number}f"}
+        lines += daily(thing, days, "image", mac, name="web", machine_id=IMAGE)
+        lines += [
+            said(thing, day, "cloud", f"i-{number}", mac, cls="VirtualMachine", **shown)
+            for day in days
+        ]
+    return lines
+
+
+def guests_started_from_one_image() -> Lines:
+    return machines_started_from_one_image(local=False)
+
+
 def guest_moved_to_another_hypervisor() -> Lines:
     guest = {"name": "erp", "machine_id": SYSTEMS[0]}
     lines = daily("v", range(4), "k", VIRTUAL[0], model="VMware7,1", **guest)
@@ -329,6 +348,7 @@ CASES: tuple[tuple[Callable[[], Lines], int], ...] = (
     (row_written_over_for_one_without_serial_number, 0), (row_with_another_asset_number, 0),
     (dock_that_scans_see, 0),
     (model_spelled_otherwise_and_another_adapter, 0), (guest_moved_to_another_hypervisor, 0),
+    (machines_started_from_one_image, 0), (guests_started_from_one_image, 0),
 )  # fmt: skip
 
 
