@@ -86,3 +86,11 @@ def test_a_backup_is_written_to_an_absolute_path_alone(estate: LocalEstate, path
 def test_a_number_that_no_store_can_look_up_is_refused(estate: LocalEstate, limit: int) -> None:
     with pytest.raises(Refused, match="whole number from 0"):
         estate.call("changes.list", {"before": limit})
+
+
+def test_days_out_of_bounds_are_refused_in_the_words_of_the_command(estate: LocalEstate) -> None:
+    with pytest.raises(Refused) as refused:
+        estate.call("retention.set", {"words": "2"})
+    assert str(refused.value) == "words is 2 days; give 30 to 36500 days, or forever"
+    kept = estate.call("retention.set", {"words": "forever"})
+    assert kept["policy"]["words_days"] is None
