@@ -124,12 +124,14 @@ def _named(keys: tuple[RecordKey, ...]) -> str:
     return f"{named} and {more} more" if more > 0 else named
 
 
+_UNTIL_SEEN = "until an agent, a scan or another source that looks at things sees it again"
+"""Lists and people only tell of things: see reconcile.lifecycle."""
 _TEXTS: Mapping[str, Callable[[Decision], str]] = {
     "same": _same,
     "different": _different,
     "exclude": _excluded,
     "include": _included,
-    "retire": lambda d: f"what {_named(d.records)} is about is retired until it is seen again",
+    "retire": lambda d: f"what {_named(d.records)} is about is retired {_UNTIL_SEEN}",
     "reinstate": lambda d: f"what {_named(d.records)} is about is not retired",
     "distrust": lambda d: f"{d.extra[KEY]} {_plain(d)} identifies nobody",
     "trust": lambda d: f"{d.extra[KEY]} {_plain(d)} identifies, however many carry it",

@@ -94,3 +94,16 @@ def test_days_out_of_bounds_are_refused_in_the_words_of_the_command(estate: Loca
     assert str(refused.value) == "words is 2 days; give 30 to 36500 days, or forever"
     kept = estate.call("retention.set", {"words": "forever"})
     assert kept["policy"]["words_days"] is None
+
+
+def test_retiring_says_whose_sight_ends_it(estate: LocalEstate, bring: Import) -> None:
+    bring(machine(1, 0))
+    done = estate.call("assets.retire", {"ref": "pc-1"})
+    assert done["text"].endswith(
+        "is retired until an agent, a scan or another source that looks at things sees it again"
+    )
+    listed = observation("import", "row", 2, attributes={"system_serial": "SER00001"})
+    bring(listed)
+    assert estate.call("assets.show", {"ref": "pc-1"})["asset"]["state"] == "retired"
+    bring(machine(1, 3))
+    assert estate.call("assets.show", {"ref": "pc-1"})["asset"]["state"] == "present"
