@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from collector.client import Refused
+from collector.cli import data
+from collector.client import NotFound, Refused
 from collector.home import Home
 from collector.local import LocalEstate
 from tests.reconcile.history import observation
@@ -107,3 +108,25 @@ def test_retiring_says_whose_sight_ends_it(estate: LocalEstate, bring: Import) -
     assert estate.call("assets.show", {"ref": "pc-1"})["asset"]["state"] == "retired"
     bring(machine(1, 3))
     assert estate.call("assets.show", {"ref": "pc-1"})["asset"]["state"] == "present"
+
+
+def test_the_clock_of_a_replay_never_moves_back(
+    estate: LocalEstate, bring: Import, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bring(machine(1, 0), machine(1, 24 * 6))
+    stood = estate.call("status", {})["clock"]
+    assert stood.startswith("2026-01-07")
+    again = "\n".join(json.dumps(machine(number, 0)) for number in (1, 2))
+    told = estate.call("import.observations", {"text": again, "replay": True})
+    estate.call("import.wait", {"sequence": told["sequence"]})
+    assert (told["clock"], told["earlier"]) == (stood, 2)
+    assert estate.call("status", {})["clock"] == stood
+    data._report(told)
+    assert f"never moves back: it is {stood}" in capsys.readouterr().out
+    # What was learned now was not known before.
+    assert estate.call("assets.show", {"ref": "pc-2"})["asset"]["name"] == "pc-2"
+    with pytest.raises(NotFound):
+        estate.call("assets.show", {"ref": "pc-2", "known_at": "2026-01-04"})
+    assert estate.call("assets.show", {"ref": "pc-1", "as_of": "2026-01-06"})
+    bring(machine(1, 24 * 7))
+    assert estate.call("status", {})["clock"] > stood
