@@ -36,6 +36,7 @@ class CallFailed(Exception):
 
     CallFailed
     ├── NotFound      nothing answers to that name
+    │   └── NoHome    there is no home where one was asked for; none was made
     ├── Refused       bad input: see the message
     ├── NotAllowed    the token or account may not do this
     ├── Unreachable   nobody answers, or the home is in use
@@ -45,6 +46,16 @@ class CallFailed(Exception):
 
 class NotFound(CallFailed):
     """Nothing answers to that name."""
+
+
+class NoHome(NotFound):
+    """There is no home where one was asked for."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"there is no home at {path}, so nothing is known; 'stocktake serve' makes one, as do"
+            " 'stocktake import observations FILE' and 'stocktake demo load'; --home names another"
+        )
 
 
 class Refused(CallFailed):
@@ -107,7 +118,14 @@ def open_estate(
         def enter() -> Estate:
             return _served(home, token) or _local(home, doing, stack)
 
-        yield patiently(enter, patience)
+        if home.is_made():
+            yield patiently(enter, patience)
+            return
+        from collector.unmade import UnmadeEstate
+
+        unmade = UnmadeEstate(home, lambda: patiently(enter, patience))
+        stack.callback(unmade.close)
+        yield unmade
 
 
 def _served(home: Home, token: str | None) -> Estate | None:

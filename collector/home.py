@@ -135,6 +135,11 @@ class Home:
         digest = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"stocktake-{os.getuid()}-{digest}" / "intake.sock"
 
+    def is_made(self) -> bool:
+        """Whether anything was ever kept in it."""
+        files = (self.record_path, self.journal_path, self.desk_path)
+        return any(path.exists() for path in files)
+
     def create(self) -> "Home":
         """Make the directories that are not there yet, for the owner alone.
 
