@@ -30,6 +30,7 @@ from cmdb.web.problem import (
     problem_response,
 )
 from cmdb.web.visit import Cookie, check_same_site, check_token
+from collector import trail
 from collector.api_params import REVISION, Binding, bind
 from collector.api_schema import Schemas
 from collector.operation import Context, Operation
@@ -151,8 +152,9 @@ def _endpoint(
             return _stream(operation, services, who, params)
         with services.context(who) as context:
             result = operation.call(context, params)
-        if operation.method not in SAFE:
-            services.directory.audit(who.account, operation.name, request.url.path)
+        if trail.wrote(operation, params):
+            told = trail.details(params, result)
+            services.directory.audit(who.account, operation.name, request.url.path, **told)
         return _answer(request, result)
 
     own = [

@@ -114,14 +114,14 @@ def restore_backup(path: str, home: Home, told: Told = lambda _done, _all: None)
     Raises:
         BackupError: It is no backup, was altered, or the home is in use. The home is as it was.
     """
-    target = home.path.resolve()
+    target, file = home.path.resolve(), Path(path).expanduser()
     try:
         if target.exists() and any(target.iterdir()):
             raise BackupError(
                 f"{home.path} is not empty; name another home (--home) or move it away"
             )
         with _staging(target) as stage:
-            with tarfile.open(Path(path).expanduser(), "r:") as archive:
+            with tarfile.open(file, "r:") as archive:
                 manifest = _read_manifest(archive)
                 # What is written is read once more: to prove it takes as long.
                 work = _Work(2 * sum(_size(archive, name) for name in manifest.files), told)
@@ -132,6 +132,11 @@ def restore_backup(path: str, home: Home, told: Told = lambda _done, _all: None)
             work.finish()
     except _MALFORMED as error:
         said = f"{type(error).__name__}: {error}".splitlines()[0]
+        if isinstance(error, tarfile.TarError):
+            said = "it is no backup, or was cut"
+        elif isinstance(error, OSError) and error.strerror:
+            about = f"{error.filename}: " if error.filename not in (None, str(file)) else ""
+            said = about + error.strerror
         raise BackupError(f"{path} cannot be restored: {said}") from error
     return found
 

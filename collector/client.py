@@ -10,11 +10,12 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
-from collector.home import Home
+from collector.home import PATIENCE, Home, HomeBusy, HomeLocked, patiently
 from collector.server import LOCK, server_of
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class CallFailed(Exception):
 
     CallFailed
     ├── NotFound      nothing answers to that name
+    │   └── NoHome    there is no home where one was asked for; none was made
     ├── Refused       bad input: see the message
     ├── NotAllowed    the token or account may not do this
     ├── Unreachable   nobody answers, or the home is in use
@@ -44,6 +46,16 @@ class CallFailed(Exception):
 
 class NotFound(CallFailed):
     """Nothing answers to that name."""
+
+
+class NoHome(NotFound):
+    """There is no home where one was asked for."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"there is no home at {path}, so nothing is known; 'stocktake serve' makes one, as do"
+            " 'stocktake import observations FILE' and 'stocktake demo load'; --home names another"
+        )
 
 
 class Refused(CallFailed):
@@ -79,35 +91,63 @@ class Estate(Protocol):
 
 
 @contextmanager
-def open_estate(home: Home, server: str | None, token: str | None) -> Iterator[Estate]:
+def open_estate(
+    home: Home,
+    server: str | None,
+    token: str | None,
+    doing: str = "stocktake",
+    patience: timedelta = PATIENCE,
+) -> Iterator[Estate]:
     """The estate of a home, or that of a server elsewhere.
 
     Args:
         home: The home, used when no server is named.
         server: Address of a server, such as https://cmdb.example:8440.
         token: API token for it.
+        doing: The command, for others who wait for the home meanwhile.
+        patience: For how long to wait for another command to end, or a server to answer.
 
     Raises:
-        Unreachable: The home is in use by something that does not answer.
+        HomeBusy: The home is in use by something that does not answer.
     """
     if server:
         yield RemoteEstate(server, token, None)
         return
-    url = server_of(home)
-    if url:
-        from cmdb.people.local import read_local_token
-
-        authority = home.authority_dir / "root.pem"
-        yield RemoteEstate(url, token or read_local_token(home.run_dir), authority)
-        return
     with ExitStack() as stack:
-        yield _local(home, stack)
+
+        def enter() -> Estate:
+            return _served(home, token) or _local(home, doing, stack)
+
+        if home.is_made():
+            yield patiently(enter, patience)
+            return
+        from collector.unmade import UnmadeEstate
+
+        unmade = UnmadeEstate(home, lambda: patiently(enter, patience))
+        stack.callback(unmade.close)
+        yield unmade
 
 
-def _local(home: Home, stack: ExitStack) -> LocalEstate:
+def _served(home: Home, token: str | None) -> Estate | None:
+    url = server_of(home)
+    if url is None:
+        return None
+    from cmdb.people.local import read_local_token
+
+    authority = home.authority_dir / "root.pem"
+    return RemoteEstate(url, token or read_local_token(home.run_dir), authority)
+
+
+def _local(home: Home, doing: str, stack: ExitStack) -> LocalEstate:
     from collector.local import LocalEstate
 
-    stack.enter_context(home.lock(LOCK))
+    try:
+        stack.enter_context(home.lock(LOCK, doing))
+    except HomeBusy:
+        raise
+    except HomeLocked as locked:
+        # A server came between: it answers soon.
+        raise HomeBusy(home.path, LOCK, locked.pid) from locked
     estate = LocalEstate(home)
     stack.callback(estate.close)
     return estate

@@ -11,16 +11,25 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 # sun_path holds 108 bytes with its closing NUL (unix(7)); gRPC needs a few for itself.
 _SOCKET_PATH_BYTES = 100
 
 # Somebody who only asks who holds a lock has it for a moment: that is waited out.
 _LOCK_PAUSES_S = (0.01, 0.03, 0.06, 0.1)
+
+PATIENCE = timedelta(seconds=5)
+"""For how long a command waits for another to end."""
+_LOOK_EVERY_S = 0.05
+_MOST_HOLDER_BYTES = 200
+
+T = TypeVar("T")
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -32,7 +41,7 @@ class HomeError(Exception):
     ├── HomeForeign  a file in it is another program's, or a newer version's: use that
     ├── HomeFull     no room on its disk: free some
     ├── HomeLocked   another process works on it: stop that one, or use another home
-    └── HomeBusy     another command works on it, or a server starts: wait, or use another home
+        └── HomeBusy another command works on it, or a server starts: wait, or use another home
     """
 
 
@@ -55,14 +64,23 @@ class HomeLocked(HomeError):
         )
 
 
-class HomeBusy(HomeError):
-    """A process works on this home and answers nobody: a command, or a server not yet there."""
+class HomeBusy(HomeLocked):
+    """A process works on this home and answers nobody: a command, or a server not yet there.
 
-    def __init__(self, path: Path, pid: int) -> None:
+    `doing` is the command, such as 'stocktake import observations'; empty: a server.
+    """
+
+    def __init__(self, path: Path, name: str, pid: int, doing: str = "") -> None:
+        super().__init__(path, name, pid)
         holder = f"process {pid}" if pid else "another process"
-        super().__init__(
-            f"{holder} uses {path}, a command or a server that is starting; try again when it is"
-            " done, or use another home (--home)"
+        what = (
+            f"the command '{doing}', which ends by itself"
+            if doing
+            else "a server that starts or stops"
+        )
+        self.args = (
+            f"{holder} uses {path}: {what}; try again when it is done, or use another home"
+            " (--home)",
         )
 
 
@@ -117,6 +135,11 @@ class Home:
         digest = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"stocktake-{os.getuid()}-{digest}" / "intake.sock"
 
+    def is_made(self) -> bool:
+        """Whether anything was ever kept in it."""
+        files = (self.record_path, self.journal_path, self.desk_path)
+        return any(path.exists() for path in files)
+
     def create(self) -> "Home":
         """Make the directories that are not there yet, for the owner alone.
 
@@ -128,13 +151,14 @@ class Home:
         return self
 
     @contextmanager
-    def lock(self, name: str) -> Iterator[None]:
+    def lock(self, name: str, doing: str = "") -> Iterator[None]:
         """Be the only process that works as `name` on this home, until the block ends.
 
-        The kernel releases the lock when the process ends, however it ends.
+        The kernel releases the lock when the process ends, however it ends. A command, which ends
+        by itself, says by `doing` what others that wait are told.
 
         Raises:
-            HomeLocked: another process holds it.
+            HomeLocked: another process holds it; HomeBusy: a command does.
             HomeError: the directory cannot be written.
         """
         self.create()
@@ -148,7 +172,7 @@ class Home:
             ) from error
         try:
             self._take(descriptor, name)
-            _write_pid(descriptor, path)
+            _write_holder(descriptor, path, doing)
             yield
         finally:
             os.close(descriptor)
@@ -167,8 +191,9 @@ class Home:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 if pause_s is None:
-                    text = os.pread(descriptor, 20, 0).decode("ascii", "replace")
-                    pid = int(text) if text.isdecimal() else 0
+                    pid, doing = _read_holder(descriptor)
+                    if doing:
+                        raise HomeBusy(self.path, name, pid, doing) from error
                     raise HomeLocked(self.path, name, pid) from error
                 time.sleep(pause_s)
             else:
@@ -188,10 +213,33 @@ def _usual_place(environ: Mapping[str, str]) -> Path:
     return (Path(data) if data else Path.home() / ".local" / "share") / "stocktake"
 
 
-def _write_pid(descriptor: int, path: Path) -> None:
+def patiently(enter: Callable[[], T], patience: timedelta = PATIENCE) -> T:
+    """What `enter` gives, tried again for some time while a command has the home.
+
+    Raises:
+        HomeBusy: It still has.
+    """
+    until = time.monotonic() + patience.total_seconds()
+    while True:
+        try:
+            return enter()
+        except HomeBusy:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(_LOOK_EVERY_S)
+
+
+def _read_holder(descriptor: int) -> tuple[int, str]:
+    """Process, 0 where that is not known, and what it does where it is a command."""
+    text = os.pread(descriptor, _MOST_HOLDER_BYTES, 0).decode("utf-8", "replace")
+    pid, _, doing = text.partition(" ")
+    return (int(pid) if pid.isascii() and pid.isdecimal() else 0), doing
+
+
+def _write_holder(descriptor: int, path: Path, doing: str) -> None:
     try:
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        os.pwrite(descriptor, f"{os.getpid()} {doing}".strip().encode()[:_MOST_HOLDER_BYTES], 0)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise HomeFull(f"no room on the disk of {path}: free some and try again") from error

@@ -12,6 +12,7 @@ from cmdb.people.local import LOCAL_ACCOUNT
 from cmdb.query.encode import to_json
 from cmdb.store.port import AuditEntry
 from cmdb.store.sqlite.record import SqliteRecord, open_record
+from collector import trail
 from collector.client import (
     CallFailed,
     NoRoom,
@@ -56,10 +57,10 @@ class LocalEstate:
         with _translated():
             asked = operation.params(**params)
             refuse_numbers(asked)
-            result = to_json(operation.call(self._context(), asked))
-            if operation.method != "GET":
-                self._audit(operation)
-            return result
+            result = operation.call(self._context(), asked)
+            if trail.wrote(operation, asked):
+                self._audit(operation, asked, result)
+            return to_json(result)
 
     def stream(self, name: str, params: Params) -> Iterator[Any]:
         """See collector.client.Estate."""
@@ -67,9 +68,10 @@ class LocalEstate:
         with _translated():
             yield from operation.call(self._context(), operation.params(**params))
 
-    def _audit(self, operation: Operation) -> None:
-        entry = AuditEntry(utc_now(), LOCAL_ACCOUNT, operation.name, f"/api/v1{operation.path}")
-        self._open_desk().audit(entry)
+    def _audit(self, operation: Operation, asked: object, result: object) -> None:
+        told = trail.details(asked, result)
+        path = trail.target(operation, asked)
+        self._open_desk().audit(AuditEntry(utc_now(), LOCAL_ACCOUNT, operation.name, path, told))
 
     def _context(self) -> Context:
         record = self._open_record()

@@ -104,3 +104,5 @@ class Operation:
     """Role that may ask for it."""
     stream: bool = False
     """Whether the answer is an iterator, sent as JSON Lines."""
+    reads: bool = False
+    """Whether it changes nothing, though its parameters are too long for GET."""

@@ -125,8 +125,7 @@ class Reconciler:
 
     def _apply(self, group: Sequence[Numbered]) -> None:
         statements = [said for numbered in group if (said := self._statement(numbered)) is not None]
-        at = group[-1].entry.received_at
-        clock = _clock_of(group)
+        at, clock = self._times(group)
         applied = self._pipeline.apply(statements, at, group[-1].sequence, clock)
         for key in sorted(applied.unfit):
             _log.warning("%s told changes of programs that are not here; it is asked for all", key)
@@ -144,8 +143,20 @@ class Reconciler:
             _log.exception("journal entry %d is set aside", numbered.sequence)
             entry = numbered.entry
             self._pipeline.set_aside(numbered.sequence, entry.origin, repr(error), entry.body)
-            clock = _clock_of([numbered])
-            self._pipeline.apply((), entry.received_at, numbered.sequence, clock)
+            at, clock = self._times([numbered])
+            self._pipeline.apply((), at, numbered.sequence, clock)
+
+    def _times(self, group: Sequence[Numbered]) -> tuple[datetime, datetime | None]:
+        """When a group is applied, and where a replay's clock stands then; None: it is now.
+
+        That clock never moves back: what was known before is not known later.
+        """
+        last = group[-1].entry
+        if not last.origin.startswith(REPLAY):
+            return last.received_at, None
+        newest = max(numbered.entry.received_at for numbered in group)
+        at = max(newest, self._record.view.replay_clock() or newest)
+        return at, at
 
     def _erase(self, numbered: Numbered) -> int:
         """A person's order to take a scope out; audited where it was given."""
@@ -231,11 +242,6 @@ class Reconciler:
                 numbered.sequence, numbered.entry.origin, str(error), numbered.entry.body
             )
             return None
-
-
-def _clock_of(group: Sequence[Numbered]) -> datetime | None:
-    last = group[-1].entry
-    return last.received_at if last.origin.startswith(REPLAY) else None
 
 
 def _one_kind(group: Sequence[Numbered]) -> Sequence[Numbered]:

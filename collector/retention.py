@@ -17,6 +17,8 @@ from cmdb.store.port import Record, RecordId
 from collector.operation import InputRefused
 
 WORDS, VISITS, FEED, RUNS, SET = "words", "visits", "feed", "runs", "set"
+FOREVER = "forever"
+"""How people write that nothing is ever taken out."""
 SHORTEST_DAYS = 30
 LONGEST_DAYS = 36_500
 _RECORDS_A_STEP = 200
@@ -77,8 +79,10 @@ def checked(policy: Policy) -> Policy:
     """
     for name, days in asdict(policy).items():
         if days is not None and not SHORTEST_DAYS <= days <= LONGEST_DAYS:
+            # As commands and REST call it.
             raise InputRefused(
-                f"{name} is {days}; it must be {SHORTEST_DAYS} to {LONGEST_DAYS}, or none: for ever"
+                f"{name.removesuffix('_days')} is {days} days; give {SHORTEST_DAYS} to"
+                f" {LONGEST_DAYS} days, or {FOREVER}"
             )
     return policy
 

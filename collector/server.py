@@ -16,13 +16,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import IO
 from urllib.parse import urlsplit
 
-from collector.home import Home, HomeBusy
+from collector.home import Home, HomeBusy, HomeLocked, patiently
 
 LOCK = "serve"
 ROLES = ("intake", "reconcile", "api")
@@ -157,7 +157,9 @@ def serve(
         ServerError: A part cannot start, such as for a port in use.
         HomeError: The home cannot be used, or is served already.
     """
-    with home.lock(LOCK if tuple(roles) == ROLES else f"{LOCK}-{roles[0]}"):
+    name = LOCK if tuple(roles) == ROLES else f"{LOCK}-{roles[0]}"
+    with ExitStack() as held:
+        patiently(lambda: held.enter_context(home.lock(name)))
         _check_ports(options, roles)
         _prepare(home)
         children = [Child(role, home, options) for role in roles]
@@ -175,17 +177,21 @@ def server_of(home: Home) -> str | None:
         HomeBusy: A command works on it, or a server that does not answer yet.
         HomeError: The home cannot be used.
     """
-    pid = home.holder(LOCK)
-    if pid is None:
-        return None
+    try:
+        with home.lock(LOCK):
+            return None
+    except HomeBusy:
+        raise
+    except HomeLocked as locked:
+        busy = HomeBusy(home.path, LOCK, locked.pid)
     try:
         said = json.loads((home.run_dir / "server.json").read_text(encoding="utf-8"))
         url, served_by = str(said["url"]), int(said["pid"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise HomeBusy(home.path, pid) from error
-    if pid and served_by != pid:
-        # Left by a server that was killed; a command works here now.
-        raise HomeBusy(home.path, pid)
+        raise busy from error
+    if busy.pid and served_by != busy.pid:
+        # Left by a server that was killed; another starts.
+        raise busy
     return url
 
 

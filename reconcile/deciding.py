@@ -215,7 +215,7 @@ def undo(record: Record, number: int, word: Word) -> Decision:
 
 
 def retire(record: Record, ref: str, word: Word) -> Decision:
-    """An asset is retired until something sees it again.
+    """An asset is retired until a source that looks at things sees it again.
 
     Raises:
         UnknownAsset: It is not there.

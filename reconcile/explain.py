@@ -31,7 +31,7 @@ from reconcile.explained import (
 )
 from reconcile.instants import to_micros
 from reconcile.left_out import LeftOut
-from reconcile.rules.identity import identity_rules
+from reconcile.rules.identity import rules_of_asset
 from reconcile.rules.model import DEFAULT, Rules
 from reconcile.rules.write import time, tolerance
 from reconcile.shrunken import unheeded
@@ -88,7 +88,7 @@ def explain(record: Record, ref: str, attribute: str | None, at: datetime) -> Ex
         life.since,
         life.why or "; ".join(unheeded(record.ledger, accounts)),
         _state_rule(holding.rules, row.cls, accounts),
-        tuple(_identity(holding.rules, row.cls)),
+        tuple(rules_of_asset(holding.rules, row.cls, _given(record, links))),
         shown,
         _links(record, links, holding),
         tuple(map(_left_out, excluded)),
@@ -149,13 +149,6 @@ def _state_rule(rules: Rules, cls: str, accounts: Sequence[Account]) -> str:
     after = rules.retire_after(cls)
     found.append(f"retired after {time(after)} missing ({rules.origin_of_retirement(cls)})")
     return "; ".join(found)
-
-
-def _identity(rules: Rules, cls: str) -> Iterator[str]:
-    for name in dict.fromkeys((UNKNOWN_CLASS, cls)):
-        for each in identity_rules(rules, name):
-            if each.origin != DEFAULT and (name == cls or each.what == "key order"):
-                yield f"{each.what}: {each.value} ({each.origin})"
 
 
 def explain_attribute(
@@ -338,6 +331,19 @@ def _uncounted(
         return ()
     account = Voices(record.ledger).account(row, link)
     return uncounted(account, timeline.evidence(timeline.visits[-1]), record.ledger, decided)
+
+
+def _given(record: Record, links: Sequence[LinkRow]) -> set[tuple[str, str]]:
+    """Every identifying value that the records gave, whether it counts or not."""
+    witness = Witness(record.ledger)
+    timelines = (witness.timeline(each) for each in {link.record for link in links})
+    return {
+        (name, value)
+        for timeline in timelines
+        for visit in timeline.visits
+        for name, values in timeline.evidence(visit).values.items()
+        for value in values
+    }
 
 
 def _keys(record: Record, link: LinkRow, rules: Rules, told: Told) -> tuple[str, ...]:

@@ -162,12 +162,14 @@ def _shown(value: Json) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
+_UNTIL_SEEN = "until an agent, a scan or another source that looks at things sees it again"
+"""Lists and people only tell of things: see reconcile.lifecycle."""
 _TEXTS: Mapping[str, Callable[[Decision], str]] = {
     "same": _same,
     "different": _different,
     "exclude": _excluded,
     "include": _included,
-    "retire": lambda d: f"what {_all(d)} is about is retired until it is seen again",
+    "retire": lambda d: f"what {_all(d)} is about is retired {_UNTIL_SEEN}",
     "reinstate": lambda d: f"what {_all(d)} is about is not retired",
     SET: _set,
     "distrust": lambda d: f"{d.extra[KEY]} {_plain(d)} identifies nobody",

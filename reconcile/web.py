@@ -33,6 +33,8 @@ from reconcile.recounting import decisions
 _FOLDER = Path(__file__).parent / "templates"
 _MOST_LISTED = 500
 _MOST_OFFERED = 200
+_MOST_NOTED = 200
+"""Characters of a text in the audit trail."""
 _DIGITS = 18
 """So many fit what a store can look up."""
 
@@ -256,7 +258,13 @@ class IdentityPages:
         with self._shell.services.reading() as held, _told():
             decision = wanted.make(held, asked, desk.word(held, who.account, asked.note))
             done = desk.make(held, decision)
-        self._shell.services.directory.audit(who.account, f"identity.{asked.act}", done.text[:200])
+        told = {"decision": str(done.number or ""), "note": asked.note[:_MOST_NOTED]}
+        self._shell.services.directory.audit(
+            who.account,
+            f"identity.{asked.act}",
+            done.text[:_MOST_NOTED],
+            **{name: text for name, text in told.items() if text},
+        )
         made = f"?made={done.number}" if done.number else ""
         return RedirectResponse(f"/decisions{made}", status_code=303)
 

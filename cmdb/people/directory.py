@@ -240,7 +240,7 @@ class Directory:
         self._people.revoke_token(token_id, self._clock())
         self.audit(who.account, "token.revoke", str(token_id))
 
-    def audit(self, account: str, action: str, target: str, **detail: str) -> None:
+    def audit(self, account: str, action: str, target: str, /, **detail: str) -> None:
         """Adds to the audit trail who did what to which."""
         self._desk.audit(AuditEntry(self._clock(), account, action, target, detail))
 

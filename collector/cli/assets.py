@@ -8,10 +8,13 @@ import typer
 
 from collector.cli import show
 from collector.cli.options import AsJson, AsOf, KnownAt, estate
+from collector.client import NoHome
 
 if TYPE_CHECKING:
     from collector.client import Estate
 
+_NOTHING = "nothing is known yet: start an agent, import a file, or load the demo"
+_WAYS_SHOWN = 3
 Ref = Annotated[str, typer.Argument(metavar="ASSET", help="Id (ci-12), name or full name.")]
 
 
@@ -42,8 +45,18 @@ def assets(
         "source_kind": source, "where": tuple(where or ()), "order": order, "limit": limit,
         "after": after, "parts": parts, "as_of": as_of, "known_at": known_at,
     }  # fmt: skip
+    nothing = ""
     with estate(context) as opened:
-        found = opened.call("assets.list", params)
+        try:
+            found = opened.call("assets.list", params)
+        except NoHome as error:
+            if as_json:
+                raise
+            # Whoever begins asks this first.
+            typer.echo(f"{_NOTHING}\n({error})")
+            return
+        if not (found["total"] or text or as_of or known_at or as_json):
+            nothing = _why_nothing(opened)
     if as_json:
         show.print_json(found)
         return
@@ -56,8 +69,35 @@ def assets(
     typer.echo(f"{shown} of {total}" if shown < total else f"{total} in all")
     if found["cursor"]:
         typer.echo(f"more: --after {found['cursor']}")
-    if not total and not text:
-        typer.echo("nothing is known yet: start an agent, import a file, or load the demo")
+    if nothing:
+        typer.echo(nothing)
+
+
+def _why_nothing(opened: Estate) -> str:
+    """Why there is no asset at all; nothing where there are some."""
+    standing = opened.call("status", {})
+    if standing["assets"]:
+        return ""
+    if not standing["records"]:
+        return _NOTHING
+    holding = [
+        each
+        for each in opened.call("identity.decisions", {})["decisions"]
+        if each["act"] == "exclude" and each["undone_by"] is None
+    ]
+    if not holding:
+        return ""
+    ways = [
+        f"'stocktake include --source {show.clean(source)}'"
+        if (source := each["extra"].get("source"))
+        else f"'stocktake undo {each['number']}'"
+        for each in holding
+    ]
+    shown = " or ".join(dict.fromkeys(ways[:_WAYS_SHOWN]))
+    return (
+        f"all that is known is excluded: {shown} includes it again; 'stocktake decisions' tells who"
+        " excluded what"
+    )
 
 
 def _line(row: dict[str, Any], now: str) -> tuple[object, ...]:

@@ -76,6 +76,7 @@ def _clock(*, now: bool, replay: bool) -> bool | None:
 def _import_all(opened: Estate, stream: BinaryIO, name: str, *, replay: bool | None) -> Any:  # noqa: ANN401
     total: dict[str, Any] = {
         "accepted": 0, "refused": [], "warnings": [], "replay": replay, "sequence": 0,
+        "clock": None, "earlier": 0,
     }  # fmt: skip
     for first, lines, bad in _chunks(stream):
         params = {"text": "\n".join(lines), "name": name, "first_line": first, "replay": replay}
@@ -84,6 +85,8 @@ def _import_all(opened: Estate, stream: BinaryIO, name: str, *, replay: bool | N
         total["accepted"] += done["accepted"]
         total["refused"] += sorted([*done["refused"], *bad], key=lambda row: row["line"])
         total["warnings"] += done["warnings"]
+        total["clock"] = total["clock"] or done["clock"]
+        total["earlier"] += done["earlier"]
         total["sequence"] = max(total["sequence"], done["sequence"])
         _progress(f"{total['accepted']} lines journalled")
     total["replay"] = bool(replay)
@@ -133,8 +136,7 @@ def _bounded(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _report(total: dict[str, Any]) -> None:
-    clock = "; the clock stands at the last line" if total["replay"] else ""
-    typer.echo(f"{total['accepted']} lines are in the view{clock}")
+    typer.echo(f"{total['accepted']} lines are in the view{_clock_told(total)}")
     for row in total["refused"][:_SHOWN_REFUSED]:
         typer.echo(f"line {row['line']}: {show.clean(row['reason'])}", err=True)
     for row in total["warnings"][:_SHOWN_REFUSED]:
@@ -144,6 +146,20 @@ def _report(total: dict[str, Any]) -> None:
     more = len(total["refused"]) - _SHOWN_REFUSED
     if more > 0:
         typer.echo(f"and {more} more lines were refused; --json names them all", err=True)
+
+
+def _clock_told(total: dict[str, Any]) -> str:
+    if not total["replay"]:
+        return ""
+    earlier = total["earlier"]
+    if not earlier:
+        return "; the clock stands at the last line"
+    if earlier == total["accepted"]:
+        return f"; all are from before the clock, which never moves back: it is {total['clock']}"
+    return (
+        f"; the clock stands at the newest: it never moves back, and {earlier} of them are from"
+        f" before {total['clock']}, where it stood"
+    )
 
 
 @contextmanager

@@ -123,7 +123,10 @@ def retire(
     dry_run: Dry = False,
     as_json: AsJson = False,
 ) -> None:
-    """Retire an asset until something sees it again."""
+    """Retire an asset until a source that looks at things (agent, scan, ...) sees it again.
+
+    An import that lists it does not count as seeing it.
+    """
     params = {"ref": asset, "note": reason, "dry_run": dry_run}
     _decide(context, "assets.retire", params, as_json=as_json)
 

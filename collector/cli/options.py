@@ -74,7 +74,8 @@ def estate(context: typer.Context) -> Iterator[Estate]:
     """The estate that the options name; a failure ends the command with its exit code."""
     settings = context.find_object(Settings)
     assert settings is not None
-    with ended(), open_estate(settings.home, settings.server, settings.token) as opened:
+    asked = (settings.home, settings.server, settings.token, context.command_path)
+    with ended(), open_estate(*asked) as opened:
         yield opened
 
 

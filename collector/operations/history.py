@@ -8,6 +8,7 @@ from cmdb.people.roles import ADMINISTRATOR, VIEWER
 from cmdb.store.history import Marks
 from collector.operation import Context, InputRefused, NoParams, Operation
 from collector.retention import (
+    FOREVER,
     SET,
     Policy,
     Removed,
@@ -18,8 +19,6 @@ from collector.retention import (
     steps,
     write,
 )
-
-FOREVER = "forever"
 
 
 @dataclass(frozen=True)

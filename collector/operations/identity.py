@@ -262,8 +262,9 @@ OPERATIONS = (
         Decided, _answer, CHANGE_MANAGER,
     ),
     Operation(
-        "assets.retire", "POST", "/assets/{ref}/retire", "Retire an asset until it is seen again",
-        LifeParams, Decided, _retire, CHANGE_MANAGER,
+        "assets.retire", "POST", "/assets/{ref}/retire",
+        "Retire an asset until a source that looks at things sees it again", LifeParams, Decided,
+        _retire, CHANGE_MANAGER,
     ),
     Operation(
         "assets.reinstate", "POST", "/assets/{ref}/reinstate",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from collector.clock import REPLAY, utc_now
@@ -61,6 +62,10 @@ class Imported:
     sequence: int
     """Place in the journal of the last line taken."""
     warnings: tuple[Warned, ...] = ()
+    clock: datetime | None = None
+    """Where a replay's clock stood before them; it never moves back."""
+    earlier: int = 0
+    """How many of them are from before that."""
 
 
 def import_lines(context: Context, params: ImportParams) -> Imported:
@@ -75,27 +80,25 @@ def import_lines(context: Context, params: ImportParams) -> Imported:
         raise InputRefused(f"{len(lines)} lines in one call; the most is {MOST_LINES}")
     replay = _is_fresh(context) if params.replay is None else params.replay
     numbers = accepting.Numbers(lambda: _newest_decision(context))
-    good: list[Line] = []
+    taken: list[tuple[int, Line, Statement]] = []
     refused: list[RefusedLine] = []
-    runs: list[tuple[int, RunEvent]] = []
+    clock = context.record.view.replay_clock() if replay else None
     for number, text in enumerate(lines, start=params.first_line):
         if not text.strip():
             continue
         try:
-            line, said = _line(text, numbers, replay=replay)
+            taken.append((number, *_line(text, numbers, replay=replay)))
         except ValueError as error:
             refused.append(RefusedLine(number, str(error)))
-            continue
-        good.append(line)
-        if isinstance(said, RunEvent):
-            runs.append((number, said))
     sequence = 0
-    if good:
+    if taken:
         origin = f"{REPLAY if replay else 'import/'}{params.name[:200]}"
-        sequence = context.door.append(origin, JSONL_FORM, tuple(good)).last
+        sequence = context.door.append(origin, JSONL_FORM, tuple(line for _, line, _ in taken)).last
+    earlier = sum(clock is not None and said.received_at < clock for _, _, said in taken)
+    runs = [(number, said) for number, _, said in taken if isinstance(said, RunEvent)]
     told = uncovered(runs, from_first=params.first_line == 1).items()
     warnings = tuple(Warned(number, text) for number, text in sorted(told))
-    return Imported(len(good), tuple(refused), replay, sequence, warnings)
+    return Imported(len(taken), tuple(refused), replay, sequence, warnings, clock, earlier)
 
 
 @dataclass(frozen=True)

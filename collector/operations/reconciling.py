@@ -191,7 +191,7 @@ def _result(context: Context, params: ResultParams) -> Differed:
 OPERATIONS = (
     Operation(
         "reconcile.dry_run", "POST", "/reconcile/dry-run", "Say what a report would change",
-        DryRunParams, Rehearsal, _dry_run, CHANGE_MANAGER,
+        DryRunParams, Rehearsal, _dry_run, CHANGE_MANAGER, reads=True,
     ),
     Operation(
         "stop_list.list", "GET", "/stop-list", "Values that lost their weight", NoParams, StopList,

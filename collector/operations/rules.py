@@ -282,11 +282,11 @@ OPERATIONS = (
     ),
     Operation(
         "rules.check", "POST", "/rules/check", "Say what is wrong in a rules file", FileParams,
-        Checked, _check, VIEWER,
+        Checked, _check, VIEWER, reads=True,
     ),
     Operation(
         "rules.simulate", "POST", "/rules/simulate", "Try a rules file out on a copy",
-        SimulateParams, Begun, _simulate, CHANGE_MANAGER,
+        SimulateParams, Begun, _simulate, CHANGE_MANAGER, reads=True,
     ),
     Operation(
         "rules.simulated", "GET", "/rules/simulations/{number}", "What a simulation found so far",

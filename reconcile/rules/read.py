@@ -160,7 +160,7 @@ class _Reading:
             if key.text == "off":
                 off.update(self._switched_off(each))
             elif key.text == "placeholders":
-                placeholders.update(self._placeholders(each))
+                placeholders.update(self._placeholders(cls, each))
             else:
                 order = self._key_order(cls, key, each)
         return frozenset(off), frozenset(placeholders), order
@@ -195,7 +195,7 @@ class _Reading:
             return None
         return tuple(named)
 
-    def _placeholders(self, node: Node) -> Iterator[tuple[str, str]]:
+    def _placeholders(self, cls: str, node: Node) -> Iterator[tuple[str, str]]:
         for key, each in self._entries(node, "placeholders", VALUED, "key"):
             declared = KEYS[key.text]
             form = mac if declared.attribute is None else FORMS[declared.normal]
@@ -209,6 +209,9 @@ class _Reading:
                 value = form(text)
                 # What the product knows as a placeholder by itself may stand in a list.
                 if value is not None:
+                    self.lines["classes", cls, "identity", "placeholders", key.text, value] = (
+                        item.line
+                    )
                     for name in of_one_space(key.text):
                         yield name, value
 

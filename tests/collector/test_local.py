@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from collector.client import Refused
+from collector.cli import data
+from collector.client import NotFound, Refused
 from collector.home import Home
 from collector.local import LocalEstate
 from tests.reconcile.history import observation
@@ -86,3 +87,46 @@ def test_a_backup_is_written_to_an_absolute_path_alone(estate: LocalEstate, path
 def test_a_number_that_no_store_can_look_up_is_refused(estate: LocalEstate, limit: int) -> None:
     with pytest.raises(Refused, match="whole number from 0"):
         estate.call("changes.list", {"before": limit})
+
+
+def test_days_out_of_bounds_are_refused_in_the_words_of_the_command(estate: LocalEstate) -> None:
+    with pytest.raises(Refused) as refused:
+        estate.call("retention.set", {"words": "2"})
+    assert str(refused.value) == "words is 2 days; give 30 to 36500 days, or forever"
+    kept = estate.call("retention.set", {"words": "forever"})
+    assert kept["policy"]["words_days"] is None
+
+
+def test_retiring_says_whose_sight_ends_it(estate: LocalEstate, bring: Import) -> None:
+    bring(machine(1, 0))
+    done = estate.call("assets.retire", {"ref": "pc-1"})
+    assert done["text"].endswith(
+        "is retired until an agent, a scan or another source that looks at things sees it again"
+    )
+    listed = observation("import", "row", 2, attributes={"system_serial": "SER00001"})
+    bring(listed)
+    assert estate.call("assets.show", {"ref": "pc-1"})["asset"]["state"] == "retired"
+    bring(machine(1, 3))
+    assert estate.call("assets.show", {"ref": "pc-1"})["asset"]["state"] == "present"
+
+
+def test_the_clock_of_a_replay_never_moves_back(
+    estate: LocalEstate, bring: Import, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bring(machine(1, 0), machine(1, 24 * 6))
+    stood = estate.call("status", {})["clock"]
+    assert stood.startswith("2026-01-07")
+    again = "\n".join(json.dumps(machine(number, 0)) for number in (1, 2))
+    told = estate.call("import.observations", {"text": again, "replay": True})
+    estate.call("import.wait", {"sequence": told["sequence"]})
+    assert (told["clock"], told["earlier"]) == (stood, 2)
+    assert estate.call("status", {})["clock"] == stood
+    data._report(told)
+    assert f"never moves back: it is {stood}" in capsys.readouterr().out
+    # What was learned now was not known before.
+    assert estate.call("assets.show", {"ref": "pc-2"})["asset"]["name"] == "pc-2"
+    with pytest.raises(NotFound):
+        estate.call("assets.show", {"ref": "pc-2", "known_at": "2026-01-04"})
+    assert estate.call("assets.show", {"ref": "pc-1", "as_of": "2026-01-06"})
+    bring(machine(1, 24 * 7))
+    assert estate.call("status", {})["clock"] > stood

@@ -103,6 +103,11 @@ def test_a_join_is_shown_then_made_then_taken_back(told: Server, client: httpx.C
     number = dict(made.url.params)["made"]
     decision = told.json("decisions")["decisions"][0]
     assert (decision["by"], str(decision["number"])) == ("admin", number)
+    trail = client.get("/audit").text
+    told_of = (
+        f'decision</span> <bdi>{number}</bdi> <span class="muted">note</span> <bdi>one box</bdi>'
+    )
+    assert trail.count(told_of) == 1
 
     page = client.get(f"/assets/{one}/identity").text
     assert "agent/a2/hq/a2" in page

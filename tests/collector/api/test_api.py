@@ -63,6 +63,7 @@ class ChangeParams:
     tags: tuple[str, ...] = ()
     revision: int | None = None
     extra: dict[str, str] = field(default_factory=dict)
+    dry_run: bool = False
 
 
 @dataclass(frozen=True)
@@ -268,10 +269,14 @@ def test_a_write_takes_a_body_if_match_and_leaves_a_trace(api: Api) -> None:
         missing = problem(client.put("/things/x", json={"tags": []}), 422)
         assert missing["errors"][0]["field"].startswith("body")
         problem(client.put("/things/x", content=b"{not json"), 422)
-        done = client.put("/things/x", json=body, headers={"if-match": '"7"'})
+        headers = {"if-match": '"7"'}
+        tried = client.put("/things/x", json={**body, "dry_run": True}, headers=headers)
+        assert tried.status_code == 200
+        done = client.put("/things/x", json=body, headers=headers)
         assert done.json() == {"name": "local:y:a,b", "size_bytes": 0}
     entries = [row.entry for row in api.desk.audited(5) if row.entry.action == "things.change"]
     assert [(entry.account, entry.target) for entry in entries] == [("local", "/api/v1/things/x")]
+    assert entries[0].detail == {"ref": "x", "name": "y", "tags": "a, b", "revision": "7"}
 
 
 def test_files_travel_raw_and_large(api: Api) -> None:

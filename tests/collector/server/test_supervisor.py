@@ -10,7 +10,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from typing import Any
 import psutil
 import pytest
 
+from cmdb.store.sqlite.record import open_record
 from collector.client import RemoteEstate
-from collector.home import Home, HomeBusy
+from collector.home import Home, HomeBusy, HomeLocked, patiently
 from collector.server import LOCK, ROLES, Options, ServerError, Started, serve, server_of
 
 _FREE = Options(http_port=0, grpc_port=0, enrol_port=0)
@@ -176,8 +178,45 @@ def test_a_command_at_work_is_no_server_that_answers(home: Home) -> None:
 
 def test_a_command_meets_another_at_work_with_one_sentence(home: Home) -> None:
     words = [str(Path(sys.executable).with_name("stocktake")), "--home", str(home.path), "status"]
-    with home.lock(LOCK):
+    with home.lock(LOCK, "stocktake import observations"):
         done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 5
     assert done.stderr.count("\n") == 1
-    assert f"process {os.getpid()} uses" in done.stderr
+    said = f"process {os.getpid()} uses {home.path}: the command 'stocktake import observations',"
+    assert said in done.stderr
+    # It ends by itself: nobody is told to stop it.
+    assert "which ends by itself; try again" in done.stderr
+    assert "stop it" not in done.stderr
+
+
+def test_commands_at_once_wait_for_each_other(home: Home) -> None:
+    open_record(home.create().record_path).close()
+    words = [str(Path(sys.executable).with_name("stocktake")), "--home", str(home.path)]
+    pipe = subprocess.PIPE
+    both = [
+        subprocess.Popen([*words, *asked], stdout=pipe, stderr=pipe, text=True)
+        for asked in (("user", "add", "dana"), ("assets",), ("user", "add", "kim"))
+    ]
+    told = [each.communicate(timeout=60) for each in both]
+    assert [each.returncode for each in both] == [0, 0, 0], told
+
+
+def test_a_server_waits_for_a_command_to_end(home: Home) -> None:
+    with ExitStack() as held:
+        held.enter_context(home.lock(LOCK, "stocktake join"))
+        with pytest.raises(HomeBusy, match="'stocktake join', which ends by itself"):
+            patiently(lambda: home.lock(LOCK).__enter__(), timedelta(0))
+        release = threading.Timer(0.5, held.close)
+        release.start()
+        with serving(home):
+            assert server_of(home)
+        release.join()
+
+
+def test_nobody_waits_for_a_server(home: Home) -> None:
+    with home.lock(LOCK):
+        begun = time.monotonic()
+        with pytest.raises(HomeLocked, match="stop it") as refused:
+            patiently(lambda: home.lock(LOCK).__enter__())
+        assert not isinstance(refused.value, HomeBusy)
+        assert time.monotonic() - begun < 3

@@ -199,6 +199,9 @@ def test_a_reason_for_identity_names_the_rule(engine: Engine, said: Say) -> None
     assert found.identity_rules == (
         "key order: system_serial, bios_uuid, instance_id (rules version 1, line 5)",
         "keys off: asset_tag (rules version 1, line 4)",
-        "placeholders: system_serial 5CG1234XYZ, board_serial 5CG1234XYZ (rules version 1, line 8)",
+        "placeholders: system_serial 5CG1234XYZ (rules version 1, line 8)",
     )
     assert "system_serial=5CG1234XYZ (left out by rules)" in found.links[0].keys
+    engine.tell(said("agent", "k2", 3, **{"class": "Phone"}, attributes={"name": "other"}))
+    other = explain(engine.record, "other", None, engine.now)
+    assert not any(rule.startswith("placeholders") for rule in other.identity_rules)
