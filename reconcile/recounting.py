@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from cmdb.model.observation import Decision, RecordKey
 from cmdb.query.identity import DecisionView, asset_ref, ref_of
-from cmdb.store.port import AssetId, Record
+from cmdb.store.port import AssetId, Record, UnknownAsset
 from reconcile.decisions import (
     BY_HAND,
     FILE,
@@ -17,29 +17,34 @@ from reconcile.decisions import (
     SOURCE,
     UNDOES,
     VALUE,
+    decided,
+    source_of,
     spoken_of,
     undone,
 )
+from reconcile.excluded import excluded_from
+from reconcile.left_out import LeftOut
 
 _MOST_NAMED = 3
 
 
 def decisions(record: Record, ref: str | None = None) -> tuple[DecisionView, ...]:
-    """Every decision, newest first; with `ref` those about records of an asset.
+    """Every decision, newest first; with `ref` those about records of an asset or their sources.
+
+    Records that are excluded belong to what they were about.
 
     Raises:
         UnknownAsset: It is not there.
     """
     every = record.ledger.decisions()
     gone = undone(every)
-    wanted = None if ref is None else record.view.find(ref).id
-    assets = _Assets(record)
+    wanted = None if ref is None else _records_of(record, ref)
+    assets, known = _Assets(record), dict(every)
     shown: list[DecisionView] = []
     for number, decision in every:
-        about = _about(decision, dict(every))
-        found = assets.of(about)
-        if wanted is None or wanted in found:
-            shown.append(_view(number, decision, gone.get(number), found))
+        about = spoken_of(decision, known)
+        if wanted is None or (about is not None and _concerns(about, wanted)):
+            shown.append(_view(number, decision, gone.get(number), about, assets))
     return tuple(reversed(shown))
 
 
@@ -48,13 +53,34 @@ def text_of(decision: Decision) -> str:
     return _TEXTS[decision.act](decision)
 
 
-def _about(decision: Decision, every: Mapping[int, Decision]) -> tuple[RecordKey, ...]:
-    about = spoken_of(decision, every)
-    return about.records if about is not None else ()
+def _records_of(record: Record, ref: str) -> frozenset[RecordKey]:
+    """Records about an asset, with those that would be, were they not excluded."""
+    holding = decided(record.ledger.decisions())
+    try:
+        row = record.view.find(ref)
+    except UnknownAsset as error:
+        _, excluded = LeftOut(record, holding).only(ref, error)
+        return frozenset(each.row.key for each in excluded)
+    owner = row.id if row.parent is None else row.parent
+    links = record.ledger.linked(owner)
+    rows = record.ledger.records(link.record for link in links).values()
+    out = excluded_from(record, owner, links, holding)
+    return frozenset(each.key for each in (*rows, *(each.row for each in out)))
+
+
+def _concerns(about: Decision, records: frozenset[RecordKey]) -> bool:
+    if SOURCE in about.extra:
+        source = source_of(about.extra[SOURCE])
+        return any(key.source == source for key in records)
+    return not records.isdisjoint(about.records)
 
 
 def _view(
-    number: int, decision: Decision, undone_by: int | None, assets: set[AssetId]
+    number: int,
+    decision: Decision,
+    undone_by: int | None,
+    about: Decision | None,
+    assets: _Assets,
 ) -> DecisionView:
     return DecisionView(
         number,
@@ -66,7 +92,8 @@ def _view(
         tuple(map(ref_of, decision.records)),
         {name: value for name, value in decision.extra.items() if name != RULES},
         undone_by,
-        tuple(map(asset_ref, sorted(assets))),
+        tuple(map(asset_ref, sorted(assets.of(about.records if about else ())))),
+        about.extra.get(SOURCE, "") if about else "",
     )
 
 

@@ -144,14 +144,22 @@ def decisions(
         ("number #", "when", "who", "act", "what it does", "assets", "note", ""),
         (
             (
-                row["number"], row["at"], row["by"], row["act"], row["text"], row["assets"],
+                row["number"], row["at"], row["by"], row["act"], row["text"], _whom(row),
                 row["note"], f"undone by {row['undone_by']}" if row["undone_by"] else "",
             )
             for row in found["decisions"]
         ),
     )  # fmt: skip
     if not found["decisions"]:
-        typer.echo("nothing was decided yet")
+        typer.echo(f"nothing was decided about {show.clean(asset)}" if asset else _NOTHING)
+
+
+_NOTHING = "nothing was decided yet"
+
+
+def _whom(row: dict[str, Any]) -> object:
+    """The assets that a decision is about, or the source."""
+    return f"all of source {row['source']}" if row["source"] else row["assets"]
 
 
 @twins.callback()
