@@ -318,13 +318,19 @@ def history(
     )
 
 
+_PAIRS = frozenset({"class", "state"})
+"""Told as what they were and are."""
+
+
 def _detail(detail: Any) -> str:  # noqa: ANN401 - JSON
     if not isinstance(detail, dict):
         return show.clean(detail)
     words = []
     for name, value in detail.items():
         if name == "attributes":
-            words += [f"{key}: {old!s} → {new!s}" for key, (old, new) in value.items()]
+            words += [f"{key}: {show.change(key, old, new)}" for key, (old, new) in value.items()]
+        elif name in _PAIRS and isinstance(value, list):
+            words.append(f"{name}: {show.change(name, *value)}")
         elif isinstance(value, dict) and "count" in value:
             words.append(f"{name.replace('_', ' ')}: {value['count']}")
         else:

@@ -229,12 +229,16 @@ def _values(context: typer.Context, name: str, params: dict[str, Any], *, as_jso
         ("attribute", "said", "holds", "", "why"),
         (
             (
-                row["name"], row["said"], row["value"], "" if row["wins"] else "not taken",
-                row["why"],
+                row["name"], _said(row, "said"), _said(row, "value"),
+                "" if row["wins"] else "not taken", row["why"],
             )
             for row in done["values"]
         ),
     )  # fmt: skip
+
+
+def _said(row: dict[str, Any], which: str) -> str:
+    return show.value(row["name"], row[which])
 
 
 def _decide(context: typer.Context, name: str, params: dict[str, Any], *, as_json: bool) -> None:

@@ -17,6 +17,8 @@ _LONG_ROWS = 100
 _CONTROLS = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _LONGEST_CELL = 400
 _KIB = 1024
+ARROW = "→"
+_NONE = "nothing"
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
@@ -103,6 +105,18 @@ def quantity(value: Any, unit: str | None) -> str:  # noqa: ANN401 - JSON
             size, step = size / _KIB, step + 1
         return f"{size:.0f} {_UNITS[step]}" if size % 1 == 0 else f"{size:.1f} {_UNITS[step]}"
     return clean(value)
+
+
+def value(name: str, held: Any) -> str:  # noqa: ANN401 - JSON
+    """A value of an attribute; its name tells the unit, and what is none is said so."""
+    if held is None or held in ("", []):
+        return _NONE
+    return quantity(held, "byte" if name.endswith("_bytes") else None)
+
+
+def change(name: str, before: Any, after: Any) -> str:  # noqa: ANN401 - JSON
+    """What a value was, and what it is after."""
+    return f"{value(name, before)} {ARROW} {value(name, after)}"
 
 
 def _plain_table(headers: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
