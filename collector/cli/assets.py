@@ -219,10 +219,13 @@ def explain(
         return
     typer.secho(f"{show.clean(found['name'])}  {found['asset']}  {found['cls']}", bold=True)
     for entry in found["attributes"]:
-        show.heading(f"{entry['name']}: {show.quantity(entry['value'], entry['unit'])}")
+        show.heading(f"{entry['name']}: {_value(entry['value'], entry['unit'])}")
         typer.echo(show.clean(f"rule: {entry['rule']}; {' > '.join(entry['order'])}"))
         if entry["origin"] != "default":
             typer.echo(show.clean(f"      by {entry['origin']}"))
+        if not entry["claims"]:
+            typer.echo(show.clean(f"no source says anything about {entry['name']} of it"))
+            continue
         show.table(
             ("", "value", "source", "record", "age", "why"),
             (_claim(claim, entry["unit"], found["as_of"]) for claim in entry["claims"]),
@@ -243,6 +246,10 @@ def _identity(found: dict[str, Any]) -> None:
         _link(number, link)
     for each in found["excluded"]:
         _left_out(each)
+
+
+def _value(value: Any, unit: str | None) -> str:  # noqa: ANN401 - JSON
+    return show.quantity(value, unit) if value is not None else show.NONE
 
 
 def _claim(claim: dict[str, Any], unit: str | None, now: str) -> tuple[object, ...]:

@@ -18,7 +18,7 @@ _CONTROLS = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _LONGEST_CELL = 400
 _KIB = 1024
 ARROW = "→"
-_NONE = "nothing"
+NONE = "nothing"
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
@@ -110,7 +110,7 @@ def quantity(value: Any, unit: str | None) -> str:  # noqa: ANN401 - JSON
 def value(name: str, held: Any) -> str:  # noqa: ANN401 - JSON
     """A value of an attribute; its name tells the unit, and what is none is said so."""
     if held is None or held in ("", []):
-        return _NONE
+        return NONE
     return quantity(held, "byte" if name.endswith("_bytes") else None)
 
 

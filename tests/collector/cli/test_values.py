@@ -83,3 +83,27 @@ def test_a_dry_run_and_a_simulation_tell_sizes(home: Home, tmp_path: Path) -> No
 
 def test_a_value_that_was_set_is_told_with_its_size(home: Home) -> None:
     assert "20 GiB" in told(home, "set", "ci-2", f"memory_bytes={20 * GIB}")
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("5 GB", 5 * GIB), ("8GiB", 8 * GIB), ("1.5 GiB", 3 * GIB // 2), ("2,048 MB", 2 * GIB)],
+)
+def test_a_size_is_set_with_its_unit(home: Home, text: str, size: int) -> None:
+    done = json.loads(told(home, "set", "ci-2", f"memory_bytes={text}", "--json"))
+    assert [row["value"] for row in done["values"]] == [size]
+
+
+@pytest.mark.parametrize("text", ["lots", "8.5", "5 GB of it", "9 QB"])
+def test_what_is_no_size_is_refused_with_an_example(home: Home, text: str) -> None:
+    words = ["--home", str(home.path), "set", "ci-2", f"memory_bytes={text}"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 3
+    assert "memory_bytes is a whole number of bytes" in done.output
+    assert ", such as 8589934592 or 8 GiB; " in done.output
+
+
+def test_explain_says_that_nobody_says_anything(home: Home) -> None:
+    found = told(home, "explain", "ci-2", "owner").splitlines()
+    assert "owner: nothing" in found
+    assert found[-1] == "no source says anything about owner of it"
