@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from cmdb.history import instant
 from cmdb.query.past import PastNote, past_note
-from cmdb.store.port import AssetId, Record
+from cmdb.store.port import AssetId, Headline, Record
 from collector.operation import Context
 from reconcile.explain import attributes
 
 if TYPE_CHECKING:
+    from cmdb.query.estate_diff import Formerly
     from cmdb.query.models import AttributeView, Standing
     from reconcile.past_record import PastRecord
 
@@ -59,6 +60,14 @@ class Then:
         if self.past is None:
             return standing(self.record, asset, self.clock)
         return standing_then(self.past, asset)
+
+    def headlines(self, assets: Sequence[AssetId]) -> Mapping[AssetId, Headline]:
+        """What others show of these assets, as far as they were there."""
+        if self.past is None:
+            return self.record.view.headlines(assets)
+        from reconcile.past_answers import headlines_then
+
+        return headlines_then(self.past, assets)
 
     def told(self, answer: _Answer) -> _Answer:
         """The answer, saying of which moment it is."""
@@ -105,3 +114,13 @@ def open_past(record: Record, as_of: str, known_at: str, now: datetime) -> Itera
         clock = past.past.clock
         note = past_note(past.past.moment, record.history.marks(), clock)
         yield Then(as_record(past), clock, note, past)
+
+
+def believed(record: Record, now: datetime) -> Formerly:
+    """What was believed of assets at a time, for who lists those that are none any more."""
+
+    def formerly(at: datetime, assets: Sequence[AssetId]) -> Mapping[AssetId, Headline]:
+        with open_past(record, "", at.isoformat(), now) as then:
+            return then.headlines(assets)
+
+    return formerly

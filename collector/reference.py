@@ -64,6 +64,11 @@ def commands() -> Iterator[str]:
 
     yield f"{_NOTE}# Commands\n"
     yield "Every command takes `--json`. Before the command: `--home`, `--server`, `--token`.\n"
+    yield (
+        "Tables fit the terminal, or as many columns as `COLUMNS` says: long cells are folded,"
+        " names and the cells of more than 100 rows are cut with an ellipsis. In a pipe without"
+        " `COLUMNS` every line is whole.\n"
+    )
     yield "| exit code | meaning |\n| --- | --- |"
     yield from (f"| {code} | {meaning} |" for code, meaning in EXIT_CODES)
     yield ""

@@ -105,13 +105,7 @@ def _of_excluded(
         UnknownAsset: There is none such, or there are several.
     """
     holding = decided(record.ledger.decisions())
-    found = LeftOut(record, holding).found(ref)
-    if not found:
-        raise unknown
-    (asset, excluded), *others = found.items()
-    if others:
-        ids = ", ".join(f"ci-{each}" for each in found)
-        raise UnknownAsset(f"{ref!r} was the name of several that are excluded: {ids}; name an id")
+    asset, excluded = LeftOut(record, holding).only(ref, unknown)
     accounts = [account for each in excluded for account in each.accounts]
     cls = class_of(accounts, MEASURED, at).name
     cls = cls if cls in CLASS_BY_NAME else UNKNOWN_CLASS

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from cmdb.store.port import AssetId, LinkRow, Record, RecordRow
+from cmdb.store.port import AssetId, LinkRow, Record, RecordRow, UnknownAsset
 from cmdb.store.speaking import speaking
 from reconcile.account import Account
-from reconcile.decisions import Decided, excluding
+from reconcile.decisions import Decided, decided, excluding
 from reconcile.excluded import Excluded, told
 from reconcile.voices import Voices
 
@@ -21,6 +21,18 @@ _MOST_READ = 5_000
 """Excluded records that are looked through for a name."""
 _ID = re.compile(r"(?:ci-)?(\d{1,15})", re.IGNORECASE | re.ASCII)
 _NAMES = ("name", "fqdn")
+
+
+def all_excluded(record: Record, ref: str, unknown: UnknownAsset) -> UnknownAsset:
+    """The error of who looks for an asset, which says so where people excluded all of it."""
+    try:
+        asset, excluded = LeftOut(record, decided(record.ledger.decisions())).only(ref, unknown)
+    except UnknownAsset as error:
+        return error
+    why = "; ".join(dict.fromkeys(each.why for each in excluded))
+    return UnknownAsset(
+        f"all records of ci-{asset} are {why}; 'stocktake explain ci-{asset}' tells what they say"
+    )
 
 
 class LeftOut:
@@ -45,6 +57,23 @@ class LeftOut:
             if asset == wanted or (match is None and asset not in meant and self._says(row, text)):
                 meant.add(asset)
         return {asset: [self._told(row, asset) for row in known[asset]] for asset in sorted(meant)}
+
+    def only(self, ref: str, unknown: UnknownAsset) -> tuple[AssetId, list[Excluded]]:
+        """The one asset that answered to an id or name, with the excluded records about it.
+
+        Raises:
+            UnknownAsset: There is none such, which is `unknown`, or there are several.
+        """
+        found = self.found(ref)
+        if not found:
+            raise unknown
+        (asset, excluded), *others = found.items()
+        if others:
+            ids = ", ".join(f"ci-{each}" for each in found)
+            raise UnknownAsset(
+                f"{ref!r} was the name of several that are excluded: {ids}; name an id"
+            )
+        return asset, excluded
 
     def _about(self) -> Iterator[tuple[RecordRow, AssetId]]:
         """Excluded records, and what each was about last."""

@@ -116,6 +116,10 @@ def told(time: timedelta) -> str:
     return f"{hours // 24} days" if hours % 24 == 0 else f"{hours} hours"
 
 
+def _instant(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
+
+
 def _vote(
     account: Account, runs: Runs, now: datetime, silence: Mapping[str, timedelta | None]
 ) -> _Vote:
@@ -123,7 +127,9 @@ def _vote(
     for run in runs(key, seen):
         if covers(run, places(account)):
             why = f"{key.source.kind} {key.source.instance}: run {run.run} did not see it"
-            return _Vote(run.began_at, None, why)
+            # Missing since the run began, as nobody knows better; the feed tells it at the end.
+            times = f"the run began {_instant(run.began_at)}, ended {_instant(run.ended_at)}"
+            return _Vote(run.began_at, None, f"{why} ({times})")
     silent = silence.get(key.source.kind)
     if silent is None:
         return _Vote(None, None, "")

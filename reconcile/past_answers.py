@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import cast
 
 from cmdb.query.models import AttributeView
-from cmdb.store.port import AssetId, Record
+from cmdb.store.port import AssetId, Headline, Record
 from reconcile.explain import attributes
 from reconcile.past_record import PastRecord
 
@@ -25,6 +25,19 @@ def attributes_then(past: PastRecord, asset: AssetId) -> Sequence[AttributeView]
         if each.name in row.attributes
     ]
     return [each for each in shown if each is not None]
+
+
+def headlines_then(past: PastRecord, assets: Sequence[AssetId]) -> Mapping[AssetId, Headline]:
+    """What others showed of assets, laid out by themselves without what they have to do with."""
+    reads, history = past.past, past.history
+    with history.scratch(assets) as scratch:
+        with scratch.transaction(reads.clock):
+            for asset in assets:
+                if accounts := reads.accounts(asset):
+                    made = reads.projection(asset, accounts)
+                    scratch.view.put(asset, replace(made, addresses=(), parts=(), edges=()))
+                reads.reads.forget()
+        return scratch.view.headlines(assets)
 
 
 def _as_it_stood(past: PastRecord, asset: AssetId, view: AttributeView) -> AttributeView:

@@ -33,6 +33,7 @@ from cmdb.store.port import (
 from reconcile import keys
 from reconcile.account import Account
 from reconcile.past import Past
+from reconcile.past_aliases import aliases_then
 from reconcile.past_naming import not_then
 from reconcile.past_pointing import once_pointing
 from reconcile.past_programs import PastPrograms
@@ -111,7 +112,9 @@ class PastView:
 
     def _with_aliases(self, row: AssetRow) -> AssetRow:
         now = self._now.asset(row.id)
-        return replace(row, aliases=now.aliases, revision=now.revision) if now else row
+        if now is None:
+            return row
+        return replace(row, aliases=aliases_then(self._past, row.id, now), revision=now.revision)
 
     def asset(self, asset: AssetId) -> AssetRow | None:
         """See the port; as far as it is laid out."""

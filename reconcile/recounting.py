@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 
-from cmdb.model.observation import Decision, Json
+from cmdb.model.observation import Decision, Json, RecordKey
 from cmdb.query.identity import DecisionView, asset_ref, ref_of
-from cmdb.store.port import AssetId, Record
+from cmdb.store.port import AssetId, Record, UnknownAsset
 from reconcile.decisions import (
     BY_HAND,
     FILE,
@@ -18,10 +19,14 @@ from reconcile.decisions import (
     SOURCE,
     UNDOES,
     VALUE,
+    decided,
     named,
+    source_of,
     spoken_of,
     undone,
 )
+from reconcile.excluded import excluded_from
+from reconcile.left_out import LeftOut
 from reconcile.set_words import SET, VALUES, told
 from reconcile.times import Named
 
@@ -29,26 +34,27 @@ _MOST_NAMED = 3
 
 
 def decisions(record: Record, ref: str | None = None) -> tuple[DecisionView, ...]:
-    """Every decision, newest first; with `ref` those about records of an asset.
+    """Every decision, newest first; with `ref` those about records of an asset or their sources.
+
+    Records that are excluded belong to what they were about.
 
     Raises:
         UnknownAsset: It is not there.
     """
     every = record.ledger.decisions()
     gone = undone(every)
-    wanted = None if ref is None else record.view.find(ref).id
-    assets = _Assets(record)
+    wanted = None if ref is None else _wanted(record, ref)
+    assets, known = _Assets(record), dict(every)
     shown: list[DecisionView] = []
-    known = dict(every)
     beside = {(each.records[0], each.at) for each in known.values() if each.act == SET}
     for number, decision in every:
         if _binds(decision) and (decision.records[0], decision.at) in beside:
             # What binds the record of values that were set: the word beside it says more.
             continue
-        about = _about(decision, known)
-        found = assets.of(about)
-        if wanted is None or wanted in found:
-            shown.append(_view(number, decision, gone.get(number), found))
+        about = spoken_of(decision, known)
+        found = assets.of(named(about)) if about is not None else set[AssetId]()
+        if wanted is None or (about is not None and wanted.concerned(about, found)):
+            shown.append(_view(number, decision, gone.get(number), about, found))
     return tuple(reversed(shown))
 
 
@@ -57,13 +63,45 @@ def text_of(decision: Decision) -> str:
     return _TEXTS[decision.act](decision)
 
 
-def _about(decision: Decision, every: Mapping[int, Decision]) -> tuple[Named, ...]:
-    about = spoken_of(decision, every)
-    return named(about) if about is not None else ()
+@dataclass(frozen=True)
+class _Wanted:
+    """Of what decisions are asked for."""
+
+    asset: AssetId | None
+    """None: all its records are excluded."""
+    records: frozenset[RecordKey]
+    excluded: frozenset[RecordKey]
+    """Those that would be about it, were they not excluded."""
+
+    def concerned(self, about: Decision, assets: Collection[AssetId]) -> bool:
+        """Whether a decision is about it: by a record, or by a whole source."""
+        if SOURCE in about.extra:
+            source = source_of(about.extra[SOURCE])
+            return any(key.source == source for key in self.records | self.excluded)
+        return self.asset in assets or not self.excluded.isdisjoint(about.records)
+
+
+def _wanted(record: Record, ref: str) -> _Wanted:
+    holding = decided(record.ledger.decisions())
+    try:
+        row = record.view.find(ref)
+    except UnknownAsset as error:
+        _, excluded = LeftOut(record, holding).only(ref, error)
+        return _Wanted(None, frozenset(), frozenset(each.row.key for each in excluded))
+    owner = row.id if row.parent is None else row.parent
+    links = record.ledger.linked(owner)
+    rows = record.ledger.records(link.record for link in links).values()
+    out = excluded_from(record, owner, links, holding)
+    keys = (frozenset(each.key for each in rows), frozenset(each.row.key for each in out))
+    return _Wanted(row.id, *keys)
 
 
 def _view(
-    number: int, decision: Decision, undone_by: int | None, assets: set[AssetId]
+    number: int,
+    decision: Decision,
+    undone_by: int | None,
+    about: Decision | None,
+    assets: Collection[AssetId],
 ) -> DecisionView:
     return DecisionView(
         number,
@@ -76,6 +114,7 @@ def _view(
         {name: value for name, value in decision.extra.items() if name != RULES},
         undone_by,
         tuple(map(asset_ref, sorted(assets))),
+        about.extra.get(SOURCE, "") if about else "",
     )
 
 

@@ -28,12 +28,15 @@ from cmdb.query.identity import asset_ref
 from cmdb.store.port import AssetId, Record
 from reconcile.deciding import DecisionRefused, Word, speaker, whole_asset
 from reconcile.decisions import BY_HAND, decided
+from reconcile.normalise.forms import written_bytes
 from reconcile.set_words import SET, VALUES, said, written
 from reconcile.times import Named
 from reconcile.typed import fault_of
 from reconcile.voices import Voices
 
 _LONGEST = 4_096
+_BYTE = "byte"
+_SUCH_AS_BYTES = ", such as 8589934592 or 8 GiB"
 _MOST_NUMBER = 2**63 - 1
 _MOST_RECORDS = 1_000
 
@@ -133,7 +136,7 @@ def value_of(attribute: Attribute, text: str) -> Json:
     if len(text) > _LONGEST:
         raise DecisionRefused(f"{attribute.name} is longer than {_LONGEST} characters")
     try:
-        value = _READERS[attribute.type](text)
+        value = _size(text) if attribute.unit == _BYTE else _READERS[attribute.type](text)
     except ValueError as error:
         raise DecisionRefused(_none(attribute, text)) from error
     if not fits(attribute, value):
@@ -171,9 +174,10 @@ def refuse_unfit(values: Mapping[str, Json]) -> None:
 
 
 def _none(attribute: Attribute, value: Json) -> str:
-    unit = f" in {attribute.unit}" if attribute.unit else ""
+    unit = f" of {attribute.unit}s" if attribute.unit else ""
     span = f" {attribute.span}" if attribute.span else ""
-    return f"{attribute.name} is a {attribute.type.value}{unit}{span}; {value!r} is none"
+    such = _SUCH_AS_BYTES if attribute.unit == _BYTE else ""
+    return f"{attribute.name} is a {attribute.type.value}{unit}{span}{such}; {value!r} is none"
 
 
 def _declared(declared: Mapping[str, Attribute], cls: str, name: str) -> Attribute:
@@ -210,6 +214,12 @@ def _whole(text: str) -> int:
     if abs(value) > _MOST_NUMBER:
         raise ValueError(text)
     return value
+
+
+def _size(text: str) -> int:
+    """A number of bytes, or a size with its unit."""
+    size = written_bytes(text) if text[-1:].isalpha() else None
+    return _whole(text if size is None else str(size))
 
 
 def _real(text: str) -> float:

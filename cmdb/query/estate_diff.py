@@ -7,7 +7,7 @@ number or two for each asset and value that differs, and nothing of what changed
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -17,7 +17,7 @@ from cmdb.model.observation import Json
 from cmdb.query.assets import asset_name
 from cmdb.query.encode import instant
 from cmdb.store.history import Marks
-from cmdb.store.port import AssetId, Change, Record
+from cmdb.store.port import AssetId, Change, Headline, Record
 
 LISTED_MOST = 500
 """Assets that one answer names of each kind; all are counted."""
@@ -55,6 +55,10 @@ class ChangedAsset:
     """Attributes, or class, state, programs, parts."""
 
 
+Formerly = Callable[[datetime, Sequence[AssetId]], Mapping[AssetId, Headline]]
+"""What others showed of assets, by what was believed at a time."""
+
+_Times = tuple[datetime, datetime]
 CAME_OR_WENT = ("created", "gone", "joined")
 
 
@@ -98,6 +102,7 @@ def estate_differences(
     second: datetime,
     only: Only = Only(),
     most: int = LISTED_MOST,
+    formerly: Formerly = lambda *_: {},
 ) -> EstateDifferences:
     """What became different after one time and up to another; of one moment of the record.
 
@@ -107,20 +112,17 @@ def estate_differences(
         second: What was learned later is not.
         only: What is told of it.
         most: How many assets of each kind are named.
+        formerly: What was believed of assets that are none any more.
     """
     told = _Told()
     for change in record.history.feed(first, second):
         told.take(change)
-    classes = _Classes(record, told, most)
-    came_or_went = {
-        kind: [asset for asset in found if only.takes(kind) and classes.among(asset, only)]
+    lines = _Lines(record, told, formerly, (first, second))
+    created, gone, joined = (
+        lines.among(found, only) if only.takes(kind) else []
         for kind, found in told.came_or_went().items()
-    }
-    changed = _changed(told, classes, only)
-    counts = Counter(
-        (classes.of(asset), what) for asset, found in changed.items() for what in found
     )
-    created, gone, joined = came_or_went.values()
+    changed = _changed(told, lines, only)
     return EstateDifferences(
         first,
         second,
@@ -128,27 +130,33 @@ def estate_differences(
         len(gone),
         len(joined),
         len(changed),
-        classes.named(created),
-        classes.named(gone),
-        classes.named(joined),
-        tuple(
-            ChangedCount(cls, what, count)
-            for (cls, what), count in sorted(counts.items(), key=lambda row: (-row[1], row[0]))
-        ),
-        classes.altered(changed),
+        lines.named(created, most),
+        lines.named(gone, most),
+        lines.named(joined, most),
+        _counted(changed, lines),
+        lines.altered(changed, most),
         max(map(len, (created, gone, joined, changed))) > most,
         _notes(record.history.marks(), first),
     )
 
 
-def _changed(told: _Told, classes: _Classes, only: Only) -> dict[AssetId, list[str]]:
+def _changed(told: _Told, lines: _Lines, only: Only) -> dict[AssetId, list[str]]:
     """Assets that were there before and after, and what of them is different."""
     found: dict[AssetId, list[str]] = {}
     for asset, what in sorted(told.differing()):
         stayed = asset not in told.created and asset not in told.left
-        if stayed and only.takes(what) and classes.among(asset, only):
+        if stayed and only.takes(what):
             found.setdefault(asset, []).append(what)
-    return found
+    lines.learn(found)
+    return {asset: found[asset] for asset in lines.among(list(found), only)}
+
+
+def _counted(changed: Mapping[AssetId, Sequence[str]], lines: _Lines) -> tuple[ChangedCount, ...]:
+    counts = Counter((lines.cls(asset), what) for asset, found in changed.items() for what in found)
+    return tuple(
+        ChangedCount(cls, what, count)
+        for (cls, what), count in sorted(counts.items(), key=lambda row: (-row[1], row[0]))
+    )
 
 
 @dataclass
@@ -216,49 +224,59 @@ class _Told:
         return [*self.values, *self.counted]
 
 
-class _Classes:
-    """Names and classes of assets as they are now, or were last."""
+class _Lines:
+    """Names and classes of assets: as they are now, or as they were while they were assets."""
 
-    def __init__(self, record: Record, told: _Told, most: int) -> None:
+    def __init__(self, record: Record, told: _Told, formerly: Formerly, times: _Times) -> None:
         self._view = record.view
         self._told = told
-        self._most = most
-        self._known: dict[AssetId, str] = {}
+        self._formerly = formerly
+        self._times = times
+        self._known: dict[AssetId, tuple[str, str]] = {}
 
-    def of(self, asset: AssetId) -> str:
-        """The class of an asset."""
-        if asset not in self._known:
-            row = self._view.asset(asset)
-            self._known[asset] = row.cls if row else self._told.classes.get(asset, "")
-        return self._known[asset]
+    def learn(self, assets: Iterable[AssetId]) -> None:
+        """Reads those that are not known yet, at once."""
+        wanted = [asset for asset in assets if asset not in self._known]
+        now = self._view.headlines(wanted)
+        here = {asset: line for asset, line in now.items() if line.id == asset}
+        left = [each for each in wanted if each not in here and each in self._told.left]
+        later = [each for each in wanted if each not in here and each not in self._told.left]
+        for at, gone in zip(self._times, (left, later), strict=True):
+            here |= self._formerly(at, gone) if gone else {}
+        for asset in wanted:
+            line = here.get(asset)
+            cls = self._told.classes.get(asset, "")
+            self._known[asset] = (line.cls, line.name) if line else (cls, "")
 
-    def among(self, asset: AssetId, only: Only) -> bool:
-        """Whether assets of its class are told of."""
-        return not only.cls or self.of(asset) == only.cls
+    def cls(self, asset: AssetId) -> str:
+        """The class of an asset that was learned."""
+        return self._known[asset][0]
 
-    def altered(self, changed: Mapping[AssetId, Sequence[str]]) -> tuple[ChangedAsset, ...]:
+    def among(self, assets: Sequence[AssetId], only: Only) -> list[AssetId]:
+        """Those whose class is told of."""
+        if not only.cls:
+            return list(assets)
+        self.learn(assets)
+        return [asset for asset in assets if self.cls(asset) == only.cls]
+
+    def altered(
+        self, changed: Mapping[AssetId, Sequence[str]], most: int
+    ) -> tuple[ChangedAsset, ...]:
         """The first of these, with what is different."""
         found = []
-        for asset, what in islice(changed.items(), self._most):
-            row = self._view.asset(asset)
-            name = row.name if row else ""
-            found.append(ChangedAsset(asset_name(asset), name, self.of(asset), tuple(what)))
+        for asset, what in islice(changed.items(), most):
+            cls, name = self._known[asset]
+            found.append(ChangedAsset(asset_name(asset), name, cls, tuple(what)))
         return tuple(found)
 
-    def named(self, assets: Iterable[AssetId]) -> tuple[NamedAsset, ...]:
+    def named(self, assets: Sequence[AssetId], most: int) -> tuple[NamedAsset, ...]:
         """The first of these, with their names."""
+        self.learn(assets[:most])
         found = []
-        for asset in islice(assets, self._most):
-            row = self._view.asset(asset)
+        for asset in assets[:most]:
+            cls, name = self._known[asset]
             into = self._told.left.get(asset)
-            found.append(
-                NamedAsset(
-                    asset_name(asset),
-                    row.name if row else "",
-                    self.of(asset),
-                    asset_name(into) if into else "",
-                )
-            )
+            found.append(NamedAsset(asset_name(asset), name, cls, asset_name(into) if into else ""))
         return tuple(found)
 
 

@@ -78,6 +78,8 @@ class DecisionView:
     """Number of the decision that took it back; None: it holds."""
     assets: tuple[str, ...]
     """Assets that its records are about now."""
+    source: str = ""
+    """The whole source that it is about, as kind/instance; empty: it is about records or values."""
 
 
 @dataclass(frozen=True, slots=True)

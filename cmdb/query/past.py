@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from cmdb.query.encode import instant
 from cmdb.store.history import Marks, Moment
-from cmdb.store.port import AssetId, Record
+from cmdb.store.port import AssetId, Headline, Record
 
 if TYPE_CHECKING:
     from cmdb.query.models import AttributeView, Standing
@@ -59,6 +59,10 @@ class Reading(Protocol):
 
     def standing(self, asset: AssetId) -> Standing | None:
         """Why an asset is not present."""
+        ...
+
+    def headlines(self, assets: Sequence[AssetId]) -> Mapping[AssetId, Headline]:
+        """What others show of these assets, as far as they were there."""
         ...
 
     def told(self, answer: _Answer) -> _Answer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ from cmdb.query.estate_diff import (
 )
 from cmdb.query.past import Reading
 from cmdb.query.table import Cell
-from cmdb.store.port import Record
+from cmdb.store.port import AssetId, Headline, Record
 from cmdb.web.download import table_response
 from cmdb.web.problem import Problem, Refused
 from cmdb.web.shell import Nav, Shell, Subject
@@ -124,7 +124,7 @@ class ComparePages:
         with self._shell.services.reading() as record:
             now = self._shell.services.at(record)
             asked = asked_of(request, now)
-            found = _estate(record, asked, now, LISTED_MOST)
+            found = self._estate(record, asked, now, LISTED_MOST)
             fields = self._fields(asked, now)
         return self._shell.page(
             request,
@@ -145,8 +145,22 @@ class ComparePages:
         self._shell.enter(request)
         with self._shell.services.reading() as record:
             now = self._shell.services.at(record)
-            found = _estate(record, asked_of(request, now), now, _NO_LIMIT)
+            found = self._estate(record, asked_of(request, now), now, _NO_LIMIT)
         return table_response(kind, "differences", ESTATE_HEADER, _rows(found))
+
+    def _estate(self, record: Record, asked: Asked, now: datetime, most: int) -> EstateDifferences:
+        open_past = self._shell.services.past
+
+        def formerly(at: datetime, assets: Sequence[AssetId]) -> Mapping[AssetId, Headline]:
+            if open_past is None:
+                return {}
+            with open_past(record, "", at.isoformat(), now) as then:
+                return then.headlines(assets)
+
+        with refusing():
+            first, second = span(asked.first, asked.second, now)
+        only = Only(asked.cls, asked.what)
+        return estate_differences(record, first, second, only, most, formerly)
 
     def _compared(self, record: Record, ref: str, asked: Asked, now: datetime) -> AssetDifferences:
         open_past = self._shell.services.past
@@ -180,12 +194,6 @@ def subject(shell: Shell) -> Subject:
     ):
         router.add_api_route(path, page, methods=["GET"], response_model=None)
     return Subject(router, (Nav("Differences", "/compare", "clock", 25),))
-
-
-def _estate(record: Record, asked: Asked, now: datetime, most: int) -> EstateDifferences:
-    with refusing():
-        first, second = span(asked.first, asked.second, now)
-    return estate_differences(record, first, second, Only(asked.cls, asked.what), most)
 
 
 def _of_part(found: AssetDifferences, part: str) -> list[Difference]:

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from cmdb.history import BadMoment
 from cmdb.model.instants import read_day
 from cmdb.query.past import PastNote, Reading
-from cmdb.store.port import AssetId, Record, UnknownAsset
+from cmdb.store.port import AssetId, Headline, Record, UnknownAsset
 from cmdb.web.draw import instants
 from cmdb.web.problem import Problem, Refused
 
@@ -136,6 +136,10 @@ class Present:
     def standing(self, asset: AssetId) -> Standing | None:
         """Why an asset is not present."""
         return self.why(self.record, asset, self.clock)
+
+    def headlines(self, assets: Sequence[AssetId]) -> Mapping[AssetId, Headline]:
+        """What others show of these assets."""
+        return self.record.view.headlines(assets)
 
     def told(self, answer: _Answer) -> _Answer:
         """The answer as it is."""

@@ -259,10 +259,13 @@ def explain(
         return
     typer.secho(f"{show.clean(found['name'])}  {found['asset']}  {found['cls']}", bold=True)
     for entry in found["attributes"]:
-        show.heading(f"{entry['name']}: {show.quantity(entry['value'], entry['unit'])}")
+        show.heading(f"{entry['name']}: {_value(entry['value'], entry['unit'])}")
         typer.echo(show.clean(f"rule: {entry['rule']}; {' > '.join(entry['order'])}"))
         if entry["origin"] != "default":
             typer.echo(show.clean(f"      by {entry['origin']}"))
+        if not entry["claims"]:
+            typer.echo(show.clean(f"no source says anything about {entry['name']} of it"))
+            continue
         show.table(
             ("", "value", "source", "record", "age", "why"),
             (_claim(claim, entry["unit"], found["as_of"]) for claim in entry["claims"]),
@@ -283,6 +286,10 @@ def _identity(found: dict[str, Any]) -> None:
         _link(number, link)
     for each in found["excluded"]:
         _left_out(each)
+
+
+def _value(value: Any, unit: str | None) -> str:  # noqa: ANN401 - JSON
+    return show.quantity(value, unit) if value is not None else show.NONE
 
 
 def _claim(claim: dict[str, Any], unit: str | None, now: str) -> tuple[object, ...]:
@@ -358,13 +365,19 @@ def history(
     )
 
 
+_PAIRS = frozenset({"class", "state"})
+"""Told as what they were and are."""
+
+
 def _detail(detail: Any) -> str:  # noqa: ANN401 - JSON
     if not isinstance(detail, dict):
         return show.clean(detail)
     words = []
     for name, value in detail.items():
         if name == "attributes":
-            words += [f"{key}: {old!s} → {new!s}" for key, (old, new) in value.items()]
+            words += [f"{key}: {show.change(key, old, new)}" for key, (old, new) in value.items()]
+        elif name in _PAIRS and isinstance(value, list):
+            words.append(f"{name}: {show.change(name, *value)}")
         elif isinstance(value, dict) and "count" in value:
             words.append(f"{name.replace('_', ' ')}: {value['count']}")
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -57,7 +57,7 @@ def diff(
     show.table(
         ("part", "name", "before", "after"),
         (
-            (row["part"], row["name"], _side(row["before"]), _side(row["after"]))
+            (row["part"], row["name"], _side(row, "before"), _side(row, "after"))
             for row in found["differences"]
         ),
     )
@@ -107,6 +107,7 @@ def _estate(
         typer.echo("more came, went or changed than is listed")
 
 
-def _side(value: object) -> object:
+def _side(row: dict[str, Any], which: str) -> object:
     """A side of a difference; what is only there or not is said so."""
-    return "-" if value is None else "yes" if value is True else value
+    held = row[which]
+    return "-" if held is None else "yes" if held is True else show.value(row["name"], held)

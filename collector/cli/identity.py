@@ -158,14 +158,22 @@ def decisions(
         ("number #", "when", "who", "act", "what it does", "assets", "note", ""),
         (
             (
-                row["number"], row["at"], row["by"], row["act"], row["text"], row["assets"],
+                row["number"], row["at"], row["by"], row["act"], row["text"], _whom(row),
                 row["note"], f"undone by {row['undone_by']}" if row["undone_by"] else "",
             )
             for row in found["decisions"]
         ),
     )  # fmt: skip
     if not found["decisions"]:
-        typer.echo("nothing was decided yet")
+        typer.echo(f"nothing was decided about {show.clean(asset)}" if asset else _NOTHING)
+
+
+_NOTHING = "nothing was decided yet"
+
+
+def _whom(row: dict[str, Any]) -> object:
+    """The assets that a decision is about, or the source."""
+    return f"all of source {row['source']}" if row["source"] else row["assets"]
 
 
 @twins.callback()
@@ -237,14 +245,18 @@ def _values(context: typer.Context, name: str, params: dict[str, Any], *, as_jso
         ("attribute", "said", "holds", "", "why"),
         (
             (
-                row["name"], row["said"], row["value"], "" if row["wins"] else "not taken",
-                row["why"],
+                row["name"], _said(row, "said"), _said(row, "value"),
+                "" if row["wins"] else "not taken", row["why"],
             )
             for row in done["values"]
         ),
     )  # fmt: skip
     if done["number"] is not None:
         typer.echo(f"decision {done['number']}; 'stocktake undo {done['number']}' takes it back")
+
+
+def _said(row: dict[str, Any], which: str) -> str:
+    return show.value(row["name"], row[which])
 
 
 def _decide(context: typer.Context, name: str, params: dict[str, Any], *, as_json: bool) -> None:

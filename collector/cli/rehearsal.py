@@ -59,8 +59,8 @@ def _asset(row: dict[str, Any]) -> tuple[object, ...]:
 
 
 def _change(value: dict[str, Any]) -> str:
-    after = show.clean(value["after"]) or "nothing"
-    return after if value["before"] is None else f"{show.clean(value['before'])} → {after}"
+    name, before, after = value["name"], value["before"], value["after"]
+    return show.value(name, after) if before is None else show.change(name, before, after)
 
 
 def _short(held: object) -> str:

@@ -156,25 +156,24 @@ def _print_difference(found: dict[str, Any]) -> None:
     title = f"{found['asset']}  {found['name']}  {found['cls']}: {what}{into}"
     typer.secho(show.clean(title), bold=True)
     if found["cls_before"]:
-        typer.echo(show.clean(f"  class: {found['cls_before']} -> {found['cls']}"))
+        typer.echo(show.clean(f"  class: {found['cls_before']} {show.ARROW} {found['cls']}"))
     if found["state_after"]:
-        state = f"  state: {found['state_before']} -> {found['state_after']}"
-        typer.echo(show.clean(f"{state} ({found['state_why']})"))
+        state = show.change("state", found["state_before"], found["state_after"])
+        typer.echo(show.clean(f"  state: {state} ({found['state_why']})"))
     for value in found["values"]:
+        name = value["attribute"]
         sides = (
-            f"{_worded(value['before'])} ({value['source_before']})",
-            f"{_worded(value['after'])} ({value['source_after'] or 'nobody'})",
+            f"{show.value(name, value['before'])} ({value['source_before'] or 'nobody'})",
+            f"{show.value(name, value['after'])} ({value['source_after'] or 'nobody'})",
         )
         why = f"{value['why']}; {value['rule']}"
-        typer.echo(show.clean(f"  {value['attribute']}: {' -> '.join(sides)}: {why}"))
+        typer.echo(show.clean(f"  {name}: {f' {show.ARROW} '.join(sides)}: {why}"))
     for moved in found["records"]:
         name = "/".join(moved["record"].values())
         sides = (", ".join(moved["before"]) or "nothing", ", ".join(moved["after"]) or "nothing")
-        typer.echo(show.clean(f"  record {name}: {' -> '.join(sides)}, by {moved['rule']}"))
-
-
-def _worded(value: object) -> str:
-    return "nothing" if value is None else show.clean(value)
+        typer.echo(
+            show.clean(f"  record {name}: {f' {show.ARROW} '.join(sides)}, by {moved['rule']}")
+        )
 
 
 def _print_totals(totals: dict[str, Any]) -> None:

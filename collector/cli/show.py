@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -13,10 +15,17 @@ from typing import Any
 import typer
 
 _LONG_ROWS = 100
-"""Rows from which on a table is laid out here, as in pipes: rich needs a millisecond for two."""
+"""Rows from which on a table is laid out here and cut, as rich needs a millisecond for two."""
 _CONTROLS = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _LONGEST_CELL = 400
+_LEAST_CELL = 4
+_LEAST_NAME = 20
+CUT = frozenset({"name"})
+"""Columns that are cut where others are folded: what is long there is told by another, too."""
+_BETWEEN = "  "
 _KIB = 1024
+ARROW = "→"
+NONE = "nothing"
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
@@ -28,10 +37,14 @@ def print_json(answer: object) -> None:
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
-    """Rows in columns; numbers to the right."""
+    """Rows in columns; numbers to the right.
+
+    On a terminal, or where COLUMNS says how wide it is, no line is longer; in a pipe all are whole.
+    """
     texts = [[_clipped(clean(cell)) for cell in row] for row in rows]
-    if len(texts) > _LONG_ROWS or not sys.stdout.isatty():
-        _plain_table(headers, texts, title)
+    width = _width()
+    if width is None or len(texts) > _LONG_ROWS:
+        _plain_table(headers, texts, title, width)
         return
     from rich import box
     from rich.table import Table
@@ -43,9 +56,13 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]], title: str =
         shown.add_column(
             header.removesuffix("#").strip(), justify="right" if right else "left", overflow="fold"
         )
+    most = {
+        place: max(_LEAST_NAME, width // 3) for place, each in enumerate(headers) if each in CUT
+    }
     for row in texts:
-        shown.add_row(*(Text(cell) for cell in row))
-    _console().print(shown)
+        cut = (_cut(cell, most[at]) if at in most else cell for at, cell in enumerate(row))
+        shown.add_row(*(Text(cell) for cell in cut))
+    _console(width).print(shown)
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> None:
@@ -105,20 +122,63 @@ def quantity(value: Any, unit: str | None) -> str:  # noqa: ANN401 - JSON
     return clean(value)
 
 
-def _plain_table(headers: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
-    """The same look without folding: lines are as long as they are."""
+def value(name: str, held: Any) -> str:  # noqa: ANN401 - JSON
+    """A value of an attribute; its name tells the unit, and what is none is said so."""
+    if held is None or held in ("", []):
+        return NONE
+    return quantity(held, "byte" if name.endswith("_bytes") else None)
+
+
+def change(name: str, before: Any, after: Any) -> str:  # noqa: ANN401 - JSON
+    """What a value was, and what it is after."""
+    return f"{value(name, before)} {ARROW} {value(name, after)}"
+
+
+def _plain_table(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], title: str, most: int | None
+) -> None:
+    """The same look without folding: lines are as long as they are, or cells are cut."""
     from rich.cells import cell_len
 
     names = [header.removesuffix("#").strip() for header in headers]
     widths = [max(map(cell_len, column)) for column in zip(names, *rows, strict=True)]
+    if most is not None:
+        widths = _narrowed(widths, most)
     if title:
         typer.echo(title)
     for row in [names, ["─" * width for width in widths], *rows]:
         cells = []
-        for header, cell, width in zip(headers, row, widths, strict=True):
+        for header, text, width in zip(headers, row, widths, strict=True):
+            cell = text if most is None else _cut(text, width)
             room = " " * (width - cell_len(cell))
             cells.append(room + cell if header.endswith("#") else cell + room)
-        sys.stdout.write(" " + "  ".join(cells).rstrip() + "\n")
+        sys.stdout.write(" " + _BETWEEN.join(cells).rstrip() + "\n")
+
+
+def _width() -> int | None:
+    """Columns of the terminal, or as many as COLUMNS says; None: nothing bounds a line."""
+    said = os.environ.get("COLUMNS", "")
+    if said.isascii() and said.isdecimal() and int(said) > 0:
+        return int(said)
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _narrowed(widths: Sequence[int], most: int) -> list[int]:
+    """The widths with the widest made smaller until a line fits, as far as they can be."""
+    found = list(widths)
+    room = most - 1 - len(_BETWEEN) * (len(found) - 1)
+    while sum(found) > room and max(found) > _LEAST_CELL:
+        found[found.index(max(found))] -= 1
+    return found
+
+
+def _cut(text: str, width: int) -> str:
+    """The text, cut with an ellipsis where it is wider."""
+    from rich.cells import cell_len, set_cell_size
+
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, width - 1).rstrip() + "…"
 
 
 def _clipped(text: str) -> str:
@@ -129,7 +189,7 @@ def _is_plain(char: str) -> bool:
     return unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co"}
 
 
-def _console() -> Any:  # noqa: ANN401 - rich is imported where it is used
+def _console(width: int) -> Any:  # noqa: ANN401 - rich is imported where it is used
     from rich.console import Console
 
-    return Console()
+    return Console(width=width)

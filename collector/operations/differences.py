@@ -10,7 +10,7 @@ from cmdb.model.classes import CLASS_BY_NAME
 from cmdb.query.differences import AssetDifferences, compared
 from cmdb.query.estate_diff import EstateDifferences, Only, estate_differences
 from cmdb.query.past import Reading
-from collector.moments import open_past
+from collector.moments import believed, open_past
 from collector.operation import Context, InputRefused, Operation
 
 
@@ -58,7 +58,13 @@ def _estate(context: Context, params: EstateDiffParams) -> EstateDifferences:
             f"nothing is told of {params.what[:64]!r}: it is created, gone, joined, class, state,"
             " programs, parts or an attribute"
         )
-    return estate_differences(context.record, first, second, Only(params.cls, params.what))
+    return estate_differences(
+        context.record,
+        first,
+        second,
+        Only(params.cls, params.what),
+        formerly=believed(context.record, context.now),
+    )
 
 
 _WHATS = frozenset({"created", "gone", "joined", "class", "state", "programs", "parts"}).union(

@@ -179,13 +179,22 @@ def size_bytes(value: Json) -> Form:
 
     Lists write units, each in its own way; those of memory are powers of two, however written.
     """
-    written = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
-    digits = written and _THOUSANDS.sub("", written[1]).replace(",", ".")
-    whole = number(digits or value)
-    if whole is None:
-        return None
-    size = int(float(whole) * _UNITS[written[2].lower() if written else ""])
+    size = written_bytes(value) if isinstance(value, str) else None
+    if size is None:
+        whole = number(value)
+        if whole is None:
+            return None
+        size = int(float(whole))
     return str(-(-size // _GIB) * _GIB if size > _ROUNDED_ABOVE else size)
+
+
+def written_bytes(text: str) -> int | None:
+    """The size that a text such as 16 GB or 16,384 MiB means; None: it means none."""
+    written = _SIZE.fullmatch(text.strip())
+    if written is None:
+        return None
+    digits = _THOUSANDS.sub("", written[1]).replace(",", ".")
+    return int(float(digits) * _UNITS[written[2].lower()])
 
 
 def instant(value: Json) -> Form:

@@ -108,8 +108,8 @@ def test_values_follow_their_asset_and_authority_decides(estate: Estate) -> None
     gone = estate.json("unset", "pc-1", "owner")["values"]
     assert [(row["name"], row["value"]) for row in gone] == [("owner", "ops")]
     for words, text in (
-        (("set", "pc-1", "memory_bytes=lots"), "whole number in byte"),
-        (("set", "pc-1", "cpu_cores=-5"), "core from 1 to 1000000; '-5' is none"),
+        (("set", "pc-1", "memory_bytes=lots"), "number of bytes from 1"),
+        (("set", "pc-1", "cpu_cores=-5"), "cores from 1 to 1000000; '-5' is none"),
         (("set", "pc-1", "owner=x", "memory_bytes=0"), "from 1 to"),
         (("set", "pc-1", "colour=red"), "has no attribute 'colour'"),
         (("set", "pc-1", "owner="), "unset"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 from collections.abc import Iterator
@@ -237,3 +238,21 @@ def test_the_pages_fit_and_work_by_keyboard(
     page.get_by_role("heading", name="Identity of pc-2", level=1).wait_for()
     page.close()
     assert visit.complaints == []
+
+
+def test_a_comparison_names_what_was_joined_as_it_was(told: Server, client: httpx.Client) -> None:
+    told.take_in(
+        said("agent", "j1", "j1", name="north-1", owner="ops"),
+        said("import", "yard", "j2", name="south-2"),
+    )
+    gone = told.json("show", "south-2")["asset"]["asset"]
+    begin = told.json("assets")["as_of"]
+    told.ok("join", "north-1", "south-2")
+    for found in (
+        told.json("diff", "--estate", begin),
+        client.get("/api/v1/diff", params={"first": begin}).json(),
+    ):
+        assert [(row["asset"], row["name"]) for row in found["joined"]] == [(gone, "south-2")]
+    page = client.get("/compare", params={"first": begin}).text
+    (link,) = re.findall(rf'href="(/assets/{gone}[^"]*)"[^>]*>.*?<bdi>south-2</bdi>', page)
+    assert "<bdi>south-2</bdi>" in client.get(html.unescape(link)).text

@@ -191,6 +191,10 @@ def asked(server: Server, token: str, path: str, body: bytes | None) -> Any:
         return json.load(answer)
 
 
+def folded(page: str) -> int:
+    return page.count("<details><summary>")
+
+
 def test_the_console_shows_rules_and_takes_a_version_back(server: Server, tmp_path: Path) -> None:
     server.take_in(*both("c"))
     server.json("rules", "apply", write(tmp_path, GOOD + "# again\nstop_list: {limit: 23}\n"))
@@ -200,7 +204,12 @@ def test_the_console_shows_rules_and_takes_a_version_back(server: Server, tmp_pa
         page = client.get("/rules").text
         assert "line 6 (order)" in page
         assert "import/hr: 90 days, agent: 30 days" in page
-        assert "retire after" in client.get("/rules?cls=Computer").text
+        assert folded(page) >= 8, "a phone has no room for all of it"
+        assert "<details open>" not in page
+        computer = client.get("/rules?cls=Computer").text
+        assert "Retire after" in computer
+        assert folded(computer) == 0
+        assert computer.count("<details open><summary>") > 1
         fields = dict(re.findall(r'name="(csrf|act|number)" value="([^"]+)"', page))
         asked = client.post("/identity/ask", data=fields).text
         assert "other rules would hold" in asked

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from cmdb.query.estate_diff import estate_differences
+from cmdb.query.estate_diff import EstateDifferences, NamedAsset, Only, estate_differences
 from cmdb.store.sqlite.record import open_record
+from collector.moments import believed
 from tests.reconcile.history import START, Engine, observation
+from tests.reconcile.words import person, ref
 
 COMPUTER: dict[str, Any] = {"class": "Computer"}
 
@@ -69,3 +71,24 @@ def test_what_came_and_went_in_between_is_neither(engine: Engine) -> None:
         engine.record, START + timedelta(hours=1), START + timedelta(hours=2)
     )
     assert later.gone_total == 1
+
+
+def test_an_asset_that_is_none_any_more_is_named_as_it_was(engine: Engine) -> None:
+    engine.tell(
+        observation("agent", "a", 0, **COMPUTER, attributes={"name": "alpha"}),
+        observation("import", "b", 1, attributes={"name": "beta"}),
+    )
+    one, two = engine.find("alpha").id, engine.find("beta").id
+    engine.tell(person("same", 5, ref("agent", "a"), ref("import", "b"), sides=1))
+    formerly = believed(engine.record, engine.now)
+
+    def between(first: int, second: int, cls: str = "") -> EstateDifferences:
+        begin, end = (START + timedelta(hours=hours) for hours in (first, second))
+        return estate_differences(engine.record, begin, end, Only(cls), formerly=formerly)
+
+    was = NamedAsset(f"ci-{two}", "beta", "Device", f"ci-{one}")
+    assert between(2, 6).joined == (was,)
+    assert between(2, 6, "Device").joined == (was,)
+    assert between(2, 6, "Computer").joined == ()
+    assert [row.name for row in between(-1, 2).created] == ["alpha", "beta"], "joined later"
+    assert [row.cls for row in between(-1, 2).created] == ["Computer", "Device"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from rich.cells import cell_len
 
 from collector.cli import options, show
 from collector.client import CallFailed, NoRoom, NotAllowed, NotFound, Refused, Unreachable
@@ -30,6 +31,26 @@ def test_a_table_in_a_pipe_is_whole_and_aligned(capsys: pytest.CaptureFixture[st
     assert lines[2].endswith("    5")
     assert lines[3].endswith("   12")
     assert len(lines[2]) - len(lines[3]) == 2  # two letters that take two columns each
+
+
+@pytest.mark.parametrize("rows", [3, 101])
+@pytest.mark.parametrize("width", [60, 100])
+def test_a_table_is_no_wider_than_is_said(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, rows: int, width: int
+) -> None:
+    headers = ("asset", "class", "name", "system", "seen")
+    row = ("ci-1", "Computer", "日本" * 50, "Debian GNU/Linux " * 10, "3 d")
+    monkeypatch.setenv("COLUMNS", str(width))
+    show.table(headers, [row] * rows)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(cell_len, lines)) <= width
+    assert "日" in "".join(lines)
+    assert "…" in "".join(lines)
+    assert "ci-1" in "".join(lines)
+    for said in ("", "0", "wide", "-5"):
+        monkeypatch.setenv("COLUMNS", said)
+        show.table(headers, [row])
+        assert "日本" * 50 in capsys.readouterr().out
 
 
 def test_a_table_of_no_rows_shows_its_columns(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -95,3 +96,29 @@ def test_evidence_reads_as_sentences(home: Home) -> None:
     assert "not joined, though it shares native key k3 with agent/one/site/k3 (" in told
     assert "by seen by" not in told
     assert "  with" not in told
+
+
+def test_a_run_that_did_not_see_it_is_told_with_its_times(home: Home) -> None:
+    lan = [{"addresses": ["10.0.0.9"]}]
+    seen = observation("scan", "10.0.0.9", 2200, attributes={"name": "stub"}, interfaces=lan)
+    run = {
+        "type": "run", "run": "r1", "scope": "site", "covers": {"all": True},
+        "source": {"kind": "scan", "instance": "one"},
+    }  # fmt: skip
+    begin, end = ((START + timedelta(hours=hours)).isoformat() for hours in (2300, 2302))
+    lines = [
+        seen,
+        {**run, "event": "start", "at": begin, "observed_at": begin},
+        {**run, "event": "end", "at": end, "observed_at": end, "state": "complete"},
+    ]
+    with closing(LocalEstate(home)) as estate:
+        text = "\n".join(map(json.dumps, lines))
+        done = estate.call("import.observations", {"text": text, "replay": True})
+        estate.call("import.wait", {"sequence": done["sequence"]})
+    told = shown(home, "stub")
+    why = "run r1 did not see it (the run began 2026-04-06T20:00:00Z, ended 2026-04-06T22:00:00Z)"
+    assert f"{why}, since 2026-04-06T20:00:00Z" in told
+    changes = CliRunner().invoke(app, ["--home", str(home.path), "history", "stub"]).output
+    assert next(line for line in changes.splitlines() if "missing" in line).startswith(
+        " 2026-04-06T22:00:00Z"
+    ), "the feed tells when it was learned"

@@ -66,13 +66,13 @@ def test_every_number_has_bounds_and_nothing_else_has() -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"cpu_cores": -5}, "cpu_cores is a whole number in core from 1 to 1000000; -5 is none"),
+        ({"cpu_cores": -5}, "cpu_cores is a whole number of cores from 1 to 1000000; -5 is none"),
         ({"cpu_cores": "-5"}, "'-5' is none"),
         ({"cpu_cores": 2.5}, "2.5 is none"),
         ({"cpu_cores": True}, "True is none"),
         ({"cpu_cores": "many"}, "'many' is none"),
         ({"name": "x", "memory_bytes": 2**61}, "from 1 to"),
-        ({"quantity": 0}, "in right from 1 to"),
+        ({"quantity": 0}, "of rights from 1 to"),
         ({"cost": -0.5}, "number from 0 to"),
         ({"port": 70_000}, "from 0 to 65535"),
         ({"bios_uuid": "zzz"}, "attributes: bios_uuid is a UUID, such as .*'zzz' is none"),

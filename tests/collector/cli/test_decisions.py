@@ -1,0 +1,67 @@
+"""`stocktake decisions --asset` and `show` of what a person excluded with its source."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from collector.cli.main import app
+from collector.home import Home
+from collector.local import LocalEstate
+from tests.reconcile.history import observation
+
+_TABLE_WIDTH = "200"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    found = Home(tmp_path / "home")
+    lines = [
+        observation("agent", "k1", 0, attributes={"name": "pc-1"}),
+        observation("import", "row", 1, instance="list", attributes={"name": "pc-2"}),
+    ]
+    with closing(LocalEstate(found)) as estate:
+        text = "\n".join(map(json.dumps, lines))
+        done = estate.call("import.observations", {"text": text, "replay": True})
+        estate.call("import.wait", {"sequence": done["sequence"]})
+    return found
+
+
+def run(home: Home, *words: str) -> Result:
+    return CliRunner().invoke(
+        app, ["--home", str(home.path), *words], env={"COLUMNS": _TABLE_WIDTH}
+    )
+
+
+def acts(home: Home, *words: str) -> list[str]:
+    told = json.loads(run(home, "decisions", *words, "--json").output)
+    return [row["act"] for row in told["decisions"]]
+
+
+def test_decisions_about_its_source_are_decisions_about_an_asset(home: Home) -> None:
+    assert "nothing was decided about pc-2" in run(home, "decisions", "--asset", "pc-2").output
+    assert run(home, "exclude", "--source", "import/list").exit_code == 0
+    for name in ("ci-2", "pc-2"):
+        assert acts(home, "--asset", name) == ["exclude"], "it is answered as explain answers"
+    assert "all of source import/list" in run(home, "decisions", "--asset", "ci-2").output
+    assert acts(home, "--asset", "ci-1") == []
+    assert run(home, "undo", "1").exit_code == 0
+    assert run(home, "exclude", "import/list/site/row").exit_code == 0
+    assert run(home, "include", "import/list/site/row").exit_code == 0
+    assert acts(home, "--asset", "ci-2") == ["include", "exclude", "undo", "exclude"]
+    assert acts(home, "--asset", "ci-1") == []
+
+
+def test_show_names_the_decision_by_which_nothing_of_it_counts(home: Home) -> None:
+    assert run(home, "exclude", "--source", "import/list").exit_code == 0
+    for name in ("ci-2", "pc-2"):
+        told = run(home, "show", name)
+        assert told.exit_code == 4
+        assert "all records of ci-2 are excluded by decision 1 (" in told.output
+        assert "'stocktake explain ci-2'" in told.output
+    for words in (("show", "pc-9"), ("decisions", "--asset", "pc-9")):
+        assert "no asset is called 'pc-9'" in run(home, *words).output
