@@ -136,9 +136,18 @@ class Home:
         return Path(tempfile.gettempdir()) / f"stocktake-{os.getuid()}-{digest}" / "intake.sock"
 
     def is_made(self) -> bool:
-        """Whether anything was ever kept in it."""
-        files = (self.record_path, self.journal_path, self.desk_path)
-        return any(path.exists() for path in files)
+        """Whether anything was ever kept in it.
+
+        Raises:
+            HomeError: it cannot be looked into, or cannot be a directory.
+        """
+        files = {self.record_path, self.journal_path, self.desk_path}
+        try:
+            return not files.isdisjoint(self.path.iterdir())
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise HomeError(f"cannot make or read {self.path}: {error.strerror}") from error
 
     def create(self) -> "Home":
         """Make the directories that are not there yet, for the owner alone.

@@ -57,6 +57,16 @@ def test_a_home_that_cannot_be_made_says_so(tmp_path: Path) -> None:
         Home(tmp_path / "file" / "home").create()
 
 
+def test_a_home_that_cannot_be_looked_into_says_so(tmp_path: Path) -> None:
+    assert not Home(tmp_path / "none").is_made()
+    (tmp_path / "file").write_text("x")
+    for place in (tmp_path / "file", tmp_path / "file" / "home"):
+        with pytest.raises(HomeError, match=r"cannot make or read .*: Not a directory"):
+            Home(place).is_made()
+    Home(tmp_path).desk_path.touch()
+    assert Home(tmp_path).is_made()
+
+
 def test_a_home_that_others_could_read_is_made_private(tmp_path: Path) -> None:
     home = Home(tmp_path / "loose")
     home.run_dir.mkdir(parents=True)
