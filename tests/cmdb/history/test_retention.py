@@ -190,7 +190,7 @@ def test_a_policy_is_bounded_and_kept(engine: Engine) -> None:
     step = Step("set", policy=Policy(90, 365, None))
     carry_out(engine.record, read(write(step)), START)
     assert policy_of(engine.record) == Policy(90, 365, None)
-    with pytest.raises(InputRefused, match="words_days is 3"):
+    with pytest.raises(InputRefused, match="words is 3 days"):
         checked(Policy(3))
     with pytest.raises(ValueError, match="no step"):
         carry_out(engine.record, Step("shrink", before="2026-01-01T00:00:00Z"), START)

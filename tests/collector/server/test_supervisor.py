@@ -178,6 +178,8 @@ def test_a_command_at_work_is_no_server_that_answers(home: Home) -> None:
 
 def test_a_command_meets_another_at_work_with_one_sentence(home: Home) -> None:
     words = [str(Path(sys.executable).with_name("stocktake")), "--home", str(home.path), "status"]
+    home.create()
+    open_record(home.record_path).close()
     with home.lock(LOCK, "stocktake import observations"):
         done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 5
