@@ -5,7 +5,7 @@ Makes decisions and refuses those that make no sense; whoever asks journals them
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -211,7 +211,18 @@ def undo(record: Record, number: int, word: Word) -> Decision:
         raise DecisionRefused(
             f"decision {number} was taken back by {by}; undo {by} to bring it back"
         )
+    if beside := _set_beside(number, dict(every)):
+        raise DecisionRefused(f"decision {number} is a part of {beside}: undo that one")
     return word.says("undo", (), **{UNDOES: str(number)})
+
+
+def _set_beside(number: int, every: Mapping[int, Decision]) -> int | None:
+    """The word about values that were set, of which a decision binds the record alone."""
+    binds = every[number]
+    following = every.get(number + 1)
+    if binds.act != "same" or following is None or following.act != "set":
+        return None
+    return number + 1 if following.records[0] in binds.records else None
 
 
 def retire(record: Record, ref: str, word: Word) -> Decision:

@@ -4,16 +4,15 @@ A credential that expired, or a router that is down, looks like half a site gone
 without an error all the same. So a complete run that missed at least half of what its source had
 seen since the last run that counted (three things at least, two where it saw none at all) counts
 for nothing. Runs over the same places are compared with one another, each with the last before it
-that counted. Where addresses change hands all the time, and after a site was renumbered, runs miss
-half and see as many others: the third such run in a row counts. What a run missed is told by when
-records were heard: it does not matter in which order that became known, nor who returns later.
+that counted. What a run missed is told by when records were heard: it does not matter in which
+order that became known, nor who returns later.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import json
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,8 +30,6 @@ _EMPTY = 2
 _BEFORE = timedelta(days=35)
 """A first run is compared with what was heard for so long before it."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_STEADY = 2
-"""So many runs before one that sees as many things as the last that counted make it count."""
 _BRIEF = timedelta(hours=36)
 """Whoever returns after longer was silent in the run, and that is kept."""
 
@@ -169,25 +166,16 @@ def _weighed(
     doubts = [doubt for doubt in before if doubt.ended_at < since]
     if not runs.due:
         return tuple(doubts)
-    hearings = ledger.hearings(*place, min(runs.base(run) for run in runs.due))
+    hearings = ledger.hearings(*place, min(run.ended_at for run in runs.due))
     kinds = {_coverage(run): run for run in runs.due}
     heard = {coverage: _Heard.of(hearings, run) for coverage, run in kinds.items()}
     for run in runs.due:
-        known = heard[_coverage(run)]
-        missed, saw = known.told(runs.base(run), run)
-        little = (missed >= LEAST and missed >= saw) or (missed >= _EMPTY and not saw)
-        if little and not _steady(known, runs, run):
+        missed, saw = heard[_coverage(run)].told(runs.base(run), run)
+        if (missed >= LEAST and missed >= saw) or (missed >= _EMPTY and not saw):
             doubts.append(Doubt(run.began_at, run.ended_at, run.run, missed, saw))
-            runs.doubt(run)
         else:
             runs.count(run)
     return tuple(doubts)
-
-
-def _steady(heard: _Heard, runs: _Runs, run: RunRow) -> bool:
-    """Whether others took the place of what a run missed, and not for the first time."""
-    last = runs.last_of_many(run)
-    return last is not None and 4 * heard.seen(run) >= 3 * heard.seen(last)
 
 
 def _coverage(run: RunRow) -> tuple[bool, tuple[str, ...]]:
@@ -205,8 +193,6 @@ class _Runs:
         self._since = since
         self._doubted = {(doubt.run, doubt.ended_at) for doubt in doubts}
         self._counted: dict[tuple[bool, tuple[str, ...]], list[datetime]] = {}
-        self._rows: dict[tuple[tuple[bool, tuple[str, ...]], datetime], RunRow] = {}
-        self._doubtful: dict[tuple[bool, tuple[str, ...]], set[datetime]] = {}
         near = ledger.complete_runs(*place, max(since - _BEFORE, _EPOCH))
         self.due = sorted(
             (run for run in near if run.ended_at >= since),
@@ -218,49 +204,29 @@ class _Runs:
     def _note(self, runs: Iterable[RunRow]) -> None:
         self._counted.clear()
         for run in runs:
-            if run.ended_at < self._since:
-                doubted = (run.run, run.ended_at) in self._doubted
-                (self.doubt if doubted else self.count)(run)
+            if run.ended_at < self._since and (run.run, run.ended_at) not in self._doubted:
+                self.count(run)
 
     def count(self, run: RunRow) -> None:
         """A run counts."""
         insort(self._counted.setdefault(_coverage(run), []), run.began_at)
-        self._rows[_coverage(run), run.began_at] = run
-
-    def doubt(self, run: RunRow) -> None:
-        """A run counts for nothing."""
-        self._doubtful.setdefault(_coverage(run), set()).add(run.began_at)
 
     def base(self, run: RunRow) -> datetime:
         """When the last before it that counted began."""
         before = self._before(run)
         if before is None and not self._all:
-            self._read_all()
+            self._all = True
+            decided = {coverage: tuple(found) for coverage, found in self._counted.items()}
+            self._note(self._ledger.complete_runs(*self._place, _EPOCH))
+            for coverage, found in decided.items():
+                known = self._counted.setdefault(coverage, [])
+                known[:] = sorted({*known, *found})
             before = self._before(run)
         if before is not None:
             return before
         # A first run over these places: as far back as the last that counted over others.
         others = [at for found in self._counted.values() for at in found if at < run.began_at]
         return min(run.began_at - _BEFORE, max(others, default=run.began_at))
-
-    def last_of_many(self, run: RunRow) -> RunRow | None:
-        """The last run that counted, where two or more after it and before this one did not."""
-        if self._before(run) is None and not self._all:
-            self._read_all()
-        before = self._before(run)
-        if before is None:
-            return None
-        doubtful = self._doubtful.get(_coverage(run), ())
-        between = sum(before < at < run.began_at for at in doubtful)
-        return self._rows[_coverage(run), before] if between >= _STEADY else None
-
-    def _read_all(self) -> None:
-        self._all = True
-        decided = {coverage: tuple(found) for coverage, found in self._counted.items()}
-        self._note(self._ledger.complete_runs(*self._place, _EPOCH))
-        for coverage, found in decided.items():
-            known = self._counted.setdefault(coverage, [])
-            known[:] = sorted({*known, *found})
 
     def _before(self, run: RunRow) -> datetime | None:
         found = self._counted.get(_coverage(run), [])
@@ -283,12 +249,6 @@ class _Heard:
         spans = [(first, last) for key, first, last in hearings.records if covered(key)]
         silences = [(since, until) for key, since, until in hearings.silences if covered(key)]
         return cls(sorted(f for f, _ in spans), sorted(last for _, last in spans), silences)
-
-    def seen(self, run: RunRow) -> int:
-        """How many a run saw, new ones among them."""
-        began, ended = map(to_micros, (run.began_at, run.ended_at))
-        spans = bisect_right(self.firsts, ended) - bisect_left(self.lasts, began)
-        return spans - sum(since < began and until > ended for since, until in self.silences)
 
     def told(self, base: datetime, run: RunRow) -> tuple[int, int]:
         """How many of those known before a run missed, and how many it saw."""

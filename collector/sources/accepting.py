@@ -41,6 +41,8 @@ class Numbers:
         Raises:
             BadLine: It takes back one that is not there.
         """
+        if said.act == "set":
+            raise BadLine("act set belongs to 'stocktake set'; tell values as an observation")
         if said.act == "undo":
             self._check(int(said.extra["undoes"]))
         self._taken += 1

@@ -106,7 +106,8 @@ def test_a_record_from_before_finds_them_once_it_is_projected_again(tmp_path: Pa
         one, _ = two(Engine(record))
     with closing(sqlite3.connect(path)) as db:
         db.executescript(
-            "DROP TABLE other_name; UPDATE words SET text='new-name'; PRAGMA user_version=10;"
+            "DROP TABLE other_name; DROP INDEX asset_seen; UPDATE words SET text='new-name';"
+            "PRAGMA user_version=10;"
         )
     with closing(open_record(path)) as record:
         engine = Engine(record)

@@ -151,24 +151,6 @@ def test_new_things_do_not_hide_that_old_ones_are_unseen(engine: Engine) -> None
     assert gone(engine) == set()
 
 
-def test_where_addresses_change_hands_the_third_run_that_sees_as_many_counts(
-    engine: Engine,
-) -> None:
-    told(engine, *(scan(day, *range(10 * day + 1, 10 * day + 11)) for day in range(3)))
-    assert gone(engine) == set()
-    told(engine, scan(3, *range(31, 41)))
-    assert gone(engine) == set(range(1, 31))
-    assert doubts(engine) == ["r1-10.0.0", "r2-10.0.0"]
-    told(engine, scan(4, *range(35, 45)), scan(5, *range(37, 47)))
-    assert gone(engine) == {*range(1, 37)}, "what follows is compared with that one"
-
-
-def test_half_a_site_out_of_sight_is_never_gone_for_a_few_new_things(engine: Engine) -> None:
-    told(engine, scan(0, *TEN), *(scan(day, *range(1, 6), 20 + day) for day in range(1, 9)))
-    assert gone(engine) == set()
-    assert len(doubts(engine)) == 8
-
-
 def test_each_part_of_the_network_is_compared_with_itself(engine: Engine) -> None:
     one: dict[str, Any] = {"addresses": ["10.0.0.0/24"]}
     two: dict[str, Any] = {"addresses": ["10.0.1.0/24"]}
@@ -226,16 +208,12 @@ def test_a_list_does_not_hide_that_a_run_did_not_see_it(engine: Engine) -> None:
     assert gone(engine) == {10}
 
 
-_THREES = [set(range(first, first + 3)) for first in (1, 4, 7, 10)]
-"""Hosts that take one another's place."""
-
-
 @st.composite
 def histories(draw: st.DrawFn) -> list[dict[str, Any]]:
     """Runs of a scan that see some of six hosts, and a list and a cloud that know some of them."""
     found: list[dict[str, Any]] = []
-    for day in sorted(draw(st.sets(st.integers(0, 12), min_size=2, max_size=6))):
-        hosts = draw(st.one_of(st.sets(st.integers(1, 6)), st.sampled_from(_THREES)))
+    for day in sorted(draw(st.sets(st.integers(0, 12), min_size=2, max_size=5))):
+        hosts = draw(st.sets(st.integers(1, 6)))
         covers: dict[str, Any] = draw(st.sampled_from((ALL, ALL, PART)))
         run = scan(day / draw(st.sampled_from((1, 10))), *hosts, covers=covers)
         found += run[draw(st.sampled_from((0, 0, 0, 1))) :]
