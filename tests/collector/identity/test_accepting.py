@@ -157,3 +157,9 @@ def test_a_decision_that_waits_in_the_journal_can_be_taken_back(estate: LocalEst
     assert "the last is 4" in refused[2]
     taken, refused = imported(estate, person("undo", undoes="5"), person("undo", undoes="4"))
     assert (taken, [*refused]) == (1, [1])
+
+
+def test_who_set_what_is_not_taken_from_a_file(estate: LocalEstate) -> None:
+    taken, refused = imported(estate, SEEN, person("set", REF, values='{"owner":[null,"ops"]}'))
+    assert (taken, [*refused]) == (1, [2])
+    assert "belongs to 'stocktake set'" in refused[2]
