@@ -131,8 +131,6 @@ def test_each_value_that_was_set_is_a_decision_and_undone_by_itself(estate: Esta
 
     first, second, third = (decide("set", "pc-1", f"owner={name}") for name in ("A", "Z", "M"))
     assert owner() == "M"
-    bound = estate.run("undo", str(int(first) - 1))
-    assert (bound.returncode, f"a part of {first}: undo that" in bound.stderr) == (3, True)
     taken = decide("unset", "pc-1", "owner")
     assert owner() == "ops"
     last = decide("set", "pc-1", "owner=B", "location=HQ")
