@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import Enum
 
-from cmdb.model.observation import Json
 from cmdb.query.encode import JSON_FIELDS, to_json
 
 _PLAIN = frozenset({str, int, float, bool, type(None), datetime})
@@ -94,8 +93,4 @@ def _field_alike(declared: object, around: frozenset[type]) -> bool:
 def _writer() -> Callable[[object], bytes]:
     from msgspec.json import Encoder
 
-    return Encoder(enc_hook=_other).encode
-
-
-def _other(value: object) -> Json:
-    return to_json(value)
+    return Encoder(enc_hook=to_json).encode
