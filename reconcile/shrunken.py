@@ -4,8 +4,9 @@ A credential that expired, or a router that is down, looks like half a site gone
 without an error all the same. So a complete run that missed at least half of what its source had
 seen since the last run that counted (three things at least, two where it saw none at all) counts
 for nothing. Runs over the same places are compared with one another, each with the last before it
-that counted. What a run missed is told by when records were heard: it does not matter in which
-order that became known, nor who returns later.
+that counted, and by what was known when that one ended: who came up since, in runs that count for
+nothing, does not stand for what is out of sight. What a run missed is told by when records were
+heard: it does not matter in which order that became known, nor who returns later.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ _EMPTY = 2
 _BEFORE = timedelta(days=35)
 """A first run is compared with what was heard for so long before it."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LONG = timedelta(days=90)
+"""What was not heard for so long is missed no more: half a site may have been given up."""
 _BRIEF = timedelta(hours=36)
 """Whoever returns after longer was silent in the run, and that is kept."""
 
@@ -170,8 +173,10 @@ def _weighed(
     kinds = {_coverage(run): run for run in runs.due}
     heard = {coverage: _Heard.of(hearings, run) for coverage, run in kinds.items()}
     for run in runs.due:
-        missed, saw = heard[_coverage(run)].told(runs.base(run), run)
-        if (missed >= LEAST and missed >= saw) or (missed >= _EMPTY and not saw):
+        known = heard[_coverage(run)]
+        missed, saw = known.told(runs.base(run), runs.last(run), run)
+        little = (missed >= LEAST and missed >= saw) or (missed >= _EMPTY and not saw)
+        if little:
             doubts.append(Doubt(run.began_at, run.ended_at, run.run, missed, saw))
         else:
             runs.count(run)
@@ -193,6 +198,7 @@ class _Runs:
         self._since = since
         self._doubted = {(doubt.run, doubt.ended_at) for doubt in doubts}
         self._counted: dict[tuple[bool, tuple[str, ...]], list[datetime]] = {}
+        self._rows: dict[tuple[tuple[bool, tuple[str, ...]], datetime], RunRow] = {}
         near = ledger.complete_runs(*place, max(since - _BEFORE, _EPOCH))
         self.due = sorted(
             (run for run in near if run.ended_at >= since),
@@ -210,23 +216,34 @@ class _Runs:
     def count(self, run: RunRow) -> None:
         """A run counts."""
         insort(self._counted.setdefault(_coverage(run), []), run.began_at)
+        self._rows[_coverage(run), run.began_at] = run
 
     def base(self, run: RunRow) -> datetime:
         """When the last before it that counted began."""
         before = self._before(run)
         if before is None and not self._all:
-            self._all = True
-            decided = {coverage: tuple(found) for coverage, found in self._counted.items()}
-            self._note(self._ledger.complete_runs(*self._place, _EPOCH))
-            for coverage, found in decided.items():
-                known = self._counted.setdefault(coverage, [])
-                known[:] = sorted({*known, *found})
+            self._read_all()
             before = self._before(run)
         if before is not None:
             return before
         # A first run over these places: as far back as the last that counted over others.
         others = [at for found in self._counted.values() for at in found if at < run.began_at]
         return min(run.began_at - _BEFORE, max(others, default=run.began_at))
+
+    def last(self, run: RunRow) -> RunRow | None:
+        """The last run over the same places that counted."""
+        if self._before(run) is None and not self._all:
+            self._read_all()
+        before = self._before(run)
+        return None if before is None else self._rows[_coverage(run), before]
+
+    def _read_all(self) -> None:
+        self._all = True
+        decided = {coverage: tuple(found) for coverage, found in self._counted.items()}
+        self._note(self._ledger.complete_runs(*self._place, _EPOCH))
+        for coverage, found in decided.items():
+            known = self._counted.setdefault(coverage, [])
+            known[:] = sorted({*known, *found})
 
     def _before(self, run: RunRow) -> datetime | None:
         found = self._counted.get(_coverage(run), [])
@@ -238,26 +255,35 @@ class _Runs:
 class _Heard:
     """When the records at some places were heard; microseconds since 1970, ascending."""
 
-    firsts: list[int]
-    lasts: list[int]
-    silences: list[tuple[int, int]]
+    spans: list[tuple[int, int]]
+    """First and last time of each record."""
+    silences: list[tuple[int, int, int]]
+    """First time of the record, begin and end of a silence."""
 
     @classmethod
     def of(cls, hearings: Hearings, run: RunRow) -> _Heard:
         """Of the records where a run looked."""
         covered = _covering(run)
-        spans = [(first, last) for key, first, last in hearings.records if covered(key)]
-        silences = [(since, until) for key, since, until in hearings.silences if covered(key)]
-        return cls(sorted(f for f, _ in spans), sorted(last for _, last in spans), silences)
+        spans = {key: (first, last) for key, first, last in hearings.records if covered(key)}
+        silences = [
+            (spans[key][0], since, until) for key, since, until in hearings.silences if key in spans
+        ]
+        return cls(list(spans.values()), silences)
 
-    def told(self, base: datetime, run: RunRow) -> tuple[int, int]:
-        """How many of those known before a run missed, and how many it saw."""
+    def told(self, base: datetime, counted: RunRow | None, run: RunRow) -> tuple[int, int]:
+        """How many a run missed of those known when the last that counted ended; how many it saw.
+
+        What came up since then, in runs that count for nothing, stands for nothing that is gone.
+        """
+        base = max(base, run.began_at - _LONG)
         floor, began, ended = map(to_micros, (base, run.began_at, run.ended_at))
-        later = bisect_left(self.lasts, began)
-        missed = later - bisect_left(self.lasts, floor)
-        saw = bisect_left(self.firsts, began) - later
-        for since, until in self.silences:
-            if since < began and until > ended:
+        known = began - 1 if counted is None else min(began - 1, to_micros(counted.ended_at))
+        lasts = [last for first, last in self.spans if first <= known]
+        gone = sum(last < began for last in lasts)
+        missed = sum(floor <= last < began for last in lasts)
+        saw = len(lasts) - gone
+        for first, since, until in self.silences:
+            if first <= known and since < began and until > ended:
                 missed += since >= floor
                 saw -= 1
         return missed, saw

@@ -35,10 +35,15 @@ def since_then(ledger: Ledger, source: Source, scope: str, since: datetime) -> s
 
 
 def _unheard(ledger: Ledger, source: Source, scope: str, since: datetime) -> set[AssetId]:
-    """Assets of records of a source that were not heard since a time."""
+    """Assets of records of a source that were not heard since a time, or not about them."""
     rows = ledger.records(ledger.records_of(source, scope)).values()
-    unheard = [row.id for row in rows if row.seen_at < since]
-    return {link.asset for links in ledger.stretches(unheard).values() for link in links}
+    heard = {row.id for row in rows if row.seen_at >= since}
+    return {
+        link.asset
+        for record, links in ledger.stretches(row.id for row in rows).items()
+        for link in links
+        if link.until is not None or record not in heard
+    }
 
 
 def _unseen(ledger: Ledger, assets: Iterable[AssetId], since: datetime) -> set[AssetId]:

@@ -151,6 +151,23 @@ def test_new_things_do_not_hide_that_old_ones_are_unseen(engine: Engine) -> None
     assert gone(engine) == set()
 
 
+def test_a_newcomer_does_not_stand_for_half_a_site(engine: Engine) -> None:
+    """It came up in a run that counts for nothing, and is no reason for the next to count."""
+    told(engine, scan(0, *TEN), *(scan(day, *range(1, 6), 20) for day in range(1, 20)))
+    assert gone(engine) == set()
+    told(engine, *(scan(day, *range(1, 6), *range(20, 40)) for day in range(20, 30)))
+    assert gone(engine) == set()
+    told(engine, scan(30, *range(1, 10), *range(21, 40)))
+    assert gone(engine) == {10, 20}
+
+
+def test_half_a_site_that_was_given_up_does_not_stop_runs_for_ever(engine: Engine) -> None:
+    told(engine, scan(0, *TEN), *(scan(day, *range(1, 6), 20, 21) for day in range(30, 120, 30)))
+    assert gone(engine) == set(range(6, 11)), "silent for ninety days"
+    told(engine, scan(121, *range(1, 6), 21), scan(122, *range(2, 6), 21))
+    assert gone(engine) == {1, *range(6, 11), 20}
+
+
 def test_each_part_of_the_network_is_compared_with_itself(engine: Engine) -> None:
     one: dict[str, Any] = {"addresses": ["10.0.0.0/24"]}
     two: dict[str, Any] = {"addresses": ["10.0.1.0/24"]}
@@ -208,14 +225,37 @@ def test_a_list_does_not_hide_that_a_run_did_not_see_it(engine: Engine) -> None:
     assert gone(engine) == {10}
 
 
+_THREES = ({1, 2, 3, 4, 5, 6}, {1, 2, 3}, {4, 5, 6}, {1, 2, 3, 4})
+
+
+def test_what_an_address_stood_for_before_is_missing_too(tmp_path: Path) -> None:
+    """A run saw the address, and it was another thing's by then."""
+    card = {"name": "eth0", "mac": "00:50:56:00:00:01"}
+    listed = [
+        observation("import", "k1", hour, interfaces=[{**card, "addresses": [address]}])
+        for hour, address in ((237, "10.0.0.6/24"), (59, "10.0.0.2/24"))
+    ]
+    history = [*scan(1, 1, 2, 3, 4), *scan(12, 1, 2, 3), *listed]
+    late = [history[n] for n in (4, 12, 3, 11, 2, 9, 0, 5, 7, 6, 8, 1, 10)]
+    found = []
+    for number, order in enumerate((history, late)):
+        engine = Engine(open_record(tmp_path / f"{number}.db"))
+        engine.tell(*(_known(line, scan(13)[0]["at"]) for line in order), group=4)
+        found.append(_lives(engine))
+        engine.record.close()
+    assert found[0] == found[1]
+    assert [life[0] for key, life in found[0][0].items() if "k1" in key] == ["missing"]
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> list[dict[str, Any]]:
     """Runs of a scan that see some of six hosts, and a list and a cloud that know some of them."""
     found: list[dict[str, Any]] = []
-    for day in sorted(draw(st.sets(st.integers(0, 12), min_size=2, max_size=5))):
-        hosts = draw(st.sets(st.integers(1, 6)))
+    slow = draw(st.sampled_from((1, 1, 10)))
+    for day in sorted(draw(st.sets(st.integers(0, 12), min_size=2, max_size=6))):
+        hosts = draw(st.one_of(st.sets(st.integers(1, 6)), st.sampled_from(_THREES)))
         covers: dict[str, Any] = draw(st.sampled_from((ALL, ALL, PART)))
-        run = scan(day / draw(st.sampled_from((1, 10))), *hosts, covers=covers)
+        run = scan(day / slow, *hosts, covers=covers)
         found += run[draw(st.sampled_from((0, 0, 0, 1))) :]
     for kind in draw(st.lists(st.sampled_from(("import", "cloud")), max_size=2)):
         address = f"10.0.0.{draw(st.integers(1, 6))}/24"
@@ -244,7 +284,7 @@ def test_in_every_order_and_after_a_rebuild(data: st.DataObject) -> None:
         seen = []
         for number, (order, group) in enumerate(((history, 1), (other, size))):
             engine = Engine(open_record(Path(folder) / f"{number}.db"))
-            engine.tell(*({**line, "at": last} for line in order), group=group)
+            engine.tell(*(_known(line, last) for line in order), group=group)
             seen.append((engine.state(), _lives(engine)))
             for step in steps(engine.record):
                 rebuild(engine.record, step, engine.now)
@@ -253,6 +293,11 @@ def test_in_every_order_and_after_a_rebuild(data: st.DataObject) -> None:
     assert seen[0] == seen[1], "rebuilt"
     assert seen[2] == seen[3], "rebuilt"
     assert seen[0] == seen[2], "in another order"
+
+
+def _known(line: dict[str, Any], last: str) -> dict[str, Any]:
+    """An observation as it became known at a time; a run's own time is when it was."""
+    return line if line["type"] == "run" else {**line, "at": last}
 
 
 def _lives(engine: Engine) -> Any:
