@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from cmdb.model.observation import Decision, Json, RecordKey, SectionKind, Source
@@ -33,13 +33,15 @@ from reconcile.lifecycle import PRESENT, RETIRED, Life
 from reconcile.project import project
 from reconcile.returning import CAME
 from reconcile.rules.model import Rules
-from reconcile.sections import OVERLAID, Values, read_values, write_values
+from reconcile.sections import OVERLAID
 from reconcile.things import Things
-from reconcile.voices import Voices
+from reconcile.voices import Voices, gathered
 
 _PAGE = 100
 """Entries of the change feed that are read at once."""
 
+_NEXT = timedelta(microseconds=1)
+"""What is said at a moment is known at it."""
 _END = datetime.max.replace(tzinfo=UTC)
 """Later than all that was said."""
 
@@ -65,30 +67,17 @@ class PastLedger:
         self._known.clear()
 
     def _completed(self, found: RecordThen) -> RecordThen:
-        """Lays single values that came late over what was said whole before them.
-
-        What was believed is whole.
-        """
-        if self._moment.as_of is None:
+        """Puts values together where any were told late; what was believed is whole."""
+        as_of = self._moment.as_of
+        if as_of is None:
             return found
-        sections = {
-            kind: self._whole(found.row.id, kind, section) if kind in OVERLAID else section
-            for kind, section in found.sections.items()
-        }
+        row, sections = found.row, dict(found.sections)
+        for kind in sections.keys() & OVERLAID:
+            words = self._history.out_of_order(row.id, kind, self._moment)
+            told = gathered(words, self._moment.clock(as_of) + _NEXT) if words else None
+            if told is not None:
+                sections[kind] = told._replace(confirmed_at=min(told.confirmed_at, row.seen_at))
         return replace(found, sections=sections)
-
-    def _whole(self, record: RecordId, kind: SectionKind, section: StoredSection) -> StoredSection:
-        told = read_values(section.body)
-        if told.whole_digest or told.values.keys() != told.overlaid.keys() or not told.values:
-            return section
-        before = self._history.word_before(record, kind, section.observed_at, self._moment)
-        if before is None:
-            return section
-        base = read_values(self._whole(record, kind, before).body)
-        values = {**base.values, **told.values}
-        overlaid = {**base.overlaid, **told.overlaid}
-        body = write_values(Values(values, overlaid, base.whole_digest))
-        return section._replace(body=body, confirmed_at=before.confirmed_at)
 
     # As of cmdb.store.port.Ledger
 

@@ -101,11 +101,12 @@ def section_before(
     current = ledger.section(record, kind)
     words = [*([current] if current else []), *ledger.past(record, kind)]
     if kind in OVERLAID:
-        return _gathered(words, until)
+        return gathered(words, until)
     return last_word(words, until)
 
 
-def _gathered(words: Sequence[StoredSection], until: datetime) -> StoredSection | None:
+def gathered(words: Sequence[StoredSection], until: datetime) -> StoredSection | None:
+    """Values as they were said before a time, put together from all words of their section."""
     known = [(word, read_values(word.body)) for word in words]
     whole, values = _told_whole(known, until)
     told: dict[str, tuple[datetime, bytes, Json]] = {}
@@ -119,7 +120,8 @@ def _gathered(words: Sequence[StoredSection], until: datetime) -> StoredSection 
     if whole is None and not told:
         return None
     values.update({name: value for name, (_, _, value) in told.items()})
-    body = write_values(Values(values, {name: at for name, (at, _, _) in told.items()}))
+    overlaid = {name: at for name, (at, _, _) in told.items()}
+    body = write_values(Values(values, overlaid, whole.mark.decode() if whole else ""))
     said = whole.until if whole else NEVER
     return stored(body, max([said, *(at for at, _, _ in told.values())]), said)
 

@@ -89,6 +89,15 @@ class History(Protocol):
         """The last word of a section before a time, of those that were known."""
         ...
 
+    def out_of_order(
+        self, record: RecordId, kind: SectionKind, moment: Moment
+    ) -> tuple[StoredSection, ...]:
+        """All words of a section that were known by then, of whatever time, where any came late.
+
+        Where none did there are none: the word of each time has all that counts.
+        """
+        ...
+
     def programs(self, record: RecordId, moment: Moment) -> tuple[int, ...]:
         """Ids of the releases that it said are installed, ascending."""
         ...

@@ -137,6 +137,17 @@ def test_words_before_a_time_are_those_known_then(reader: Record, talker: Record
     assert before(BY[9], moment(reader, BY[2], None)) == "two"
 
 
+def test_all_words_are_given_where_one_came_late(reader: Record, talker: RecordId) -> None:
+    def words(at: Moment) -> list[str]:
+        found = reader.history.out_of_order(talker, KIND, at)
+        return sorted(word.body.decode() for word in found)
+
+    assert words(moment(reader, BY[2], None)) == ["one", "three", "two"]
+    assert words(moment(reader, BY[2], BY[4])) == ["one", "three"]
+    other = next(kind for kind in SectionKind if kind is not KIND)
+    assert reader.history.out_of_order(talker, other, moment(reader, BY[2], None)) == ()
+
+
 def test_a_record_was_heard_when_its_words_were(record: Record) -> None:
     def first() -> RecordId:
         row = heard(record, BY[0], full=True)

@@ -122,6 +122,53 @@ def test_values_told_in_part_end_with_a_whole_report_in_each_stretch(tmp_path: P
     assert not [each for each in answers[0][0]["relations"] if each[0].endswith("k1[1]")]
 
 
+def test_what_was_told_in_part_and_late_stands_in_later_words(tmp_path: Path) -> None:
+    """Of the owner was told at 12; the later word that was known first says nothing of it."""
+    part: dict[str, Any] = {"full": False, "attributes": {"owner": "ops"}}
+    history = [observation("agent", "k1", 0, attributes={"name": "w", "os_version": "1"}),
+               observation("agent", "k1", 12, **part),
+               observation("agent", "k1", 24, full=False, attributes={"os_version": "2"}),
+               observation("agent", "k1", 48, attributes={"name": "w"})]  # fmt: skip
+    told = [{**line, "at": history[-1]["at"]} for line in history]
+    at = datetime.fromisoformat(str(history[2]["observed_at"]))
+    for number, order in enumerate(permutations(told)):
+        engine = Engine(open_record(tmp_path / f"{number}.db")).tell(*order)
+        (asset,) = past_of(engine, at, None)["assets"].values()
+        assert asset[4] == {"name": "w", "os_version": "2", "owner": "ops"}, number
+        engine.record.close()
+
+
+@st.composite
+def parts(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Of two machines by turns, whole and in part, some without a word of which it is."""
+    found = []
+    for at in draw(st.lists(st.integers(0, 13), min_size=4, max_size=7, unique=True)):
+        full = draw(st.integers(0, 3)) > 0
+        fields: dict[str, Any] = {}
+        if draw(st.booleans()):
+            fields["class"] = draw(st.sampled_from(("Computer", "VirtualMachine")))
+        attributes = {"owner": draw(st.sampled_from(("ops", "sales")))}
+        machine = draw(st.sampled_from((*sorted(MACHINES), None)))
+        if machine is not None and (full or draw(st.booleans())):
+            attributes["system_serial"] = f"SERIAL-{machine}"
+        if draw(st.booleans()):
+            attributes["name"] = draw(st.sampled_from("vw"))
+        if draw(st.booleans()):
+            fields["services"] = [{"protocol": "tcp", "port": 22, "process": "sshd"}]
+        found.append(observation("agent", "k1", at * 8, full=full, attributes=attributes, **fields))
+    return found
+
+
+@_SETTINGS
+@given(st.data())
+def test_no_order_changes_a_past_that_was_told_in_part(data: st.DataObject) -> None:
+    history = data.draw(parts())
+    ordered = sorted(history, key=lambda line: str(line["observed_at"]))
+    said, late = _answers(ordered), _answers(data.draw(st.permutations(history)))
+    for moment in said.keys() - {"now"}:
+        assert late[moment] == said[moment], moment
+
+
 def _heard(at: int, **sections: Section) -> Observation:
     """A whole report, at an hour."""
     told = {SectionKind[name]: section for name, section in sections.items()}

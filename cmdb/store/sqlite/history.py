@@ -147,8 +147,14 @@ class SqliteHistory:
             word = words.before(kind.value, codec.to_micros(until), limits)
             if word is None:
                 return None
-            silent = self._silences(record, limits)
-            return moments.stored(word, words.body(word), limits, silent)
+            return moments.stored(word, words.body(word), limits, self._silences(record, limits))
+
+    def out_of_order(
+        self, record: RecordId, kind: SectionKind, moment: Moment
+    ) -> tuple[StoredSection, ...]:
+        """See the port."""
+        with translated(self._path):
+            return self._of(record).out_of_order(kind.value, limits_of(moment).tx)
 
     def programs(self, record: RecordId, moment: Moment) -> tuple[int, ...]:
         """See the port."""

@@ -17,6 +17,7 @@ from cmdb.store.history import Moment
 from cmdb.store.sqlite import chain, codec, packed
 from cmdb.store.sqlite.bodies import opened
 from cmdb.store.sqlite.sections import KINDS
+from cmdb.store.values import StoredSection
 
 FOREVER = 2**62
 """Later than all that is seen, and all transactions."""
@@ -152,6 +153,22 @@ class Words:
         after = self._telling(points[times[place + 1]], last=False)
         same = after is found or self._digest(after) == self._digest(found)
         return found, until if same else times[place]
+
+    def out_of_order(self, kind: int, tx: int) -> tuple[StoredSection, ...]:
+        """All words known by a transaction, of a section of which any came late; else nothing."""
+        if kind not in self._asides:
+            return ()
+        current = self._rows.get(kind)
+        said = self._chain(kind).bodies(opened(self._db, current[4]) if current else b"")
+        return tuple(
+            StoredSection(
+                said[word.place],
+                codec.digest(said[word.place]) if word.digest is None else word.digest,
+                codec.from_micros(word.at),
+                codec.from_micros(word.confirmed),
+            )
+            for word in self._earlier(kind, tx, FOREVER)
+        )
 
     def _telling(self, words: Sequence[Word], *, last: bool) -> Word:
         """Of words said at one time the last, or the first, of those that say something."""
