@@ -121,6 +121,15 @@ def test_values_follow_their_asset_and_authority_decides(estate: Estate) -> None
         assert len(refused.stderr.splitlines()) == 1
 
 
+def test_what_binds_a_value_to_its_asset_is_undone_with_it(estate: Estate) -> None:
+    estate.take_in(said("agent", "a9", "a9", name="bound", system_serial="5CG1234QRS"))
+    number = estate.json("set", "bound", "owner=A")["number"]
+    refused = estate.run("undo", number - 1)
+    assert (refused.returncode, f"a part of {number}: undo that" in refused.stderr) == (3, True)
+    estate.ok("undo", number)
+    assert "owner" not in estate.json("show", "bound")["asset"]["attributes"]
+
+
 def test_each_value_that_was_set_is_a_decision_and_undone_by_itself(estate: Estate) -> None:
     def owner() -> str | None:
         found: str | None = estate.json("show", "pc-1")["asset"]["attributes"].get("owner")
