@@ -79,7 +79,9 @@ def import_lines(context: Context, params: ImportParams) -> Imported:
     if len(lines) > MOST_LINES:
         raise InputRefused(f"{len(lines)} lines in one call; the most is {MOST_LINES}")
     replay = _is_fresh(context) if params.replay is None else params.replay
-    numbers = accepting.Numbers(lambda: _newest_decision(context))
+    numbers = accepting.Numbers(
+        lambda: _newest_decision(context), lambda number: _is_about_values(context, number)
+    )
     taken: list[tuple[int, Line, Statement]] = []
     refused: list[RefusedLine] = []
     clock = context.record.view.replay_clock() if replay else None
@@ -149,6 +151,17 @@ def _newest_decision(context: Context) -> int:
             newest += sum(is_decision(each.entry) for each in waiting)
             place = waiting[-1].sequence
     return newest
+
+
+def _is_about_values(context: Context, number: int) -> bool:
+    """Whether a decision set values, or took that back."""
+    from reconcile.decisions import spoken_of
+    from reconcile.set_words import SET
+
+    with deciding(context).fresh() as record:
+        every = dict(record.ledger.decisions())
+        about = spoken_of(every[number], every) if number in every else None
+    return about is not None and about.act == SET
 
 
 def _is_fresh(context: Context) -> bool:

@@ -29,9 +29,15 @@ def check(said: Statement) -> None:
 class Numbers:
     """Which decisions there are, counting those of the lines that come before."""
 
-    def __init__(self, newest: Callable[[], int]) -> None:
-        """`newest` tells the number of the last decision that was acknowledged."""
+    def __init__(self, newest: Callable[[], int], of_values: Callable[[int], bool]) -> None:
+        """What is asked once it is needed.
+
+        Args:
+            newest: The number of the last decision that was acknowledged.
+            of_values: Whether a decision is about values that were set.
+        """
         self._newest = newest
+        self._of_values = of_values
         self._before: int | None = None
         self._taken = 0
 
@@ -56,6 +62,11 @@ class Numbers:
             raise BadLine(
                 f"extra.undoes is {number}, and no decision has that number: {there}; 'stocktake"
                 " decisions' lists them"
+            )
+        if self._of_values(number):
+            raise BadLine(
+                f"extra.undoes is {number}, which is about values: 'stocktake undo {number}' says"
+                " them anew, a line cannot"
             )
 
 

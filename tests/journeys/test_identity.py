@@ -126,6 +126,9 @@ def test_what_binds_a_value_to_its_asset_is_undone_with_it(estate: Estate) -> No
     number = estate.json("set", "bound", "owner=A")["number"]
     refused = estate.run("undo", number - 1)
     assert (refused.returncode, f"a part of {number}: undo that" in refused.stderr) == (3, True)
+    line = {"type": "person", "act": "undo", "records": [], "extra": {"undoes": str(number)}}
+    done = estate.run("import", "observations", "-", "--now", stdin=json.dumps(line))
+    assert (done.returncode, f"'stocktake undo {number}'" in done.stderr) == (3, True)
     estate.ok("undo", number)
     assert "owner" not in estate.json("show", "bound")["asset"]["attributes"]
 
