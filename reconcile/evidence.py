@@ -47,6 +47,10 @@ SOLE = tuple(name for name, key in KEYS.items() if key.sole)
 Values = Mapping[str, tuple[str, ...]]
 
 
+SAID_BY_ITS_KEY = frozenset({"observer"})
+"""Keys whose values follow from the record's own key: every statement repeats them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """The identifying values of one statement."""
@@ -60,6 +64,11 @@ class Evidence:
     def of(self, key: str) -> tuple[str, ...]:
         """Values of a key."""
         return self.values.get(key, ())
+
+    @property
+    def says_who(self) -> bool:
+        """Whether it tells more than class, parent and what every statement of its key repeats."""
+        return bool(self.values.keys() - SAID_BY_ITS_KEY)
 
     @property
     def strong(self) -> bool:

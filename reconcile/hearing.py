@@ -154,7 +154,9 @@ class Hearing:
     ) -> bool:
         """Notes what a section says; whether the record says something else now."""
         record, at = telling.before.id, telling.at
-        if merged.late and (merged.changed or telling.overtakes(current)):
+        if merged.late and (
+            merged.changed or telling.overtakes(current) or self._parted(kind, current, telling)
+        ):
             self._put_late(kind, merged.section, telling)
         elif merged.changed:
             left_out = None if current is not None else telling.left_out(kind)
@@ -166,6 +168,12 @@ class Hearing:
         else:
             self._confirm_section(record, kind, at, telling.group)
         return False
+
+    def _parted(self, kind: SectionKind, current: StoredSection | None, telling: _Telling) -> bool:
+        """Whether something else is known to have been said after the current word began."""
+        since = telling.at if current is None else current.observed_at
+        past = self._ledger.past(telling.before.id, kind)
+        return any(since < word.observed_at < telling.at for word in past)
 
     def _whole(self, record: RecordId, word: _Word, current: StoredSection | None) -> _Word | None:
         """Programs as they are after changes; None where nothing here is what they changed.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from cmdb.model.observation import RecordKey
 from cmdb.store.port import RecordId
 from reconcile.cluster import Cluster, Reason
-from reconcile.timeline import Timeline
+from reconcile.timeline import Timeline, Visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Stretch:
     since: int
     until: int | None
     last: int
-    """When it was last heard in it."""
+    """When it last said in it who it is; a report between two things that does not is neither's."""
     reasons: tuple[Reason, ...]
     keys: tuple[tuple[str, str], ...]
     """Identifying values that were given in it."""
@@ -110,10 +110,17 @@ def _stretch(subject: Subject, cluster: Cluster, visits: tuple[int, int, int | N
         key=subject.key,
         since=seen[first].first,
         until=None if following is None else seen[following].first,
-        last=max(visit.last for visit in seen[first : last + 1]),
+        last=_heard_last(subject.timeline, seen[first : last + 1]),
         reasons=tuple(reasons),
         keys=tuple(keys),
     )
+
+
+def _heard_last(timeline: Timeline, visits: Sequence[Visit]) -> int:
+    """Of visits that say who it is; others are kept or not by the order in which they arrived."""
+    nodes = timeline.nodes
+    telling = [each for each in visits if nodes[each.node].says_who or each.addresses is not None]
+    return max(visit.last for visit in telling or visits)
 
 
 def _rivals(cluster: Cluster) -> list[RecordKey]:

@@ -122,7 +122,8 @@ def gathered(words: Sequence[StoredSection], until: datetime) -> StoredSection |
     values.update({name: value for name, (_, _, value) in told.items()})
     overlaid = {name: at for name, (at, _, _) in told.items()}
     body = write_values(Values(values, overlaid, whole.mark.decode() if whole else ""))
-    said = whole.until if whole else NEVER
+    # Had it been said again after its parts, they would not stand beside it any more.
+    said = NEVER if whole is None else whole.at if told else whole.until
     return stored(body, max([said, *(at for at, _, _ in told.values())]), said)
 
 

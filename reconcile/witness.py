@@ -16,8 +16,6 @@ from reconcile.sayings import EVERY, Kinds, Saying, Sayings, left_out, saying
 from reconcile.timeline import Timeline, Visit
 
 _TELLING = frozenset({*SCALARS, SectionKind.HEAD, SectionKind.INTERFACES})
-_SAID_BY_ITS_KEY = frozenset({"observer"})
-"""Keys whose values follow from the record's own key: every statement repeats them."""
 _TOLD = frozenset({Extent.FULL, Extent.PARTIAL})
 
 
@@ -114,8 +112,7 @@ class Witness:
         A report of what changed names the class again, and nothing else that identifies.
         """
         known = self.timeline(record)
-        telling = said.evidence.values.keys() - _SAID_BY_ITS_KEY
-        if telling or said.addresses is not None or not known.visits:
+        if said.evidence.says_who or said.addresses is not None or not known.visits:
             return False
         if at < known.visits[0].first:
             return False

@@ -138,6 +138,35 @@ def test_what_was_told_in_part_and_late_stands_in_later_words(tmp_path: Path) ->
         engine.record.close()
 
 
+def test_when_a_machine_was_seen_last_does_not_follow_from_reports_that_name_none(
+    tmp_path: Path,
+) -> None:
+    """Such a report, between two machines under one key, is kept or not by what came before it."""
+    nobody = [observation("agent", "k1", at, parent={"native_key": "host"}) for at in (24, 30)]
+    history = [report(0, "one"), *nobody, report(48, "two")]
+    for number, order in enumerate(permutations(history)):
+        engine = Engine(open_record(tmp_path / f"{number}.db")).tell(*order)
+        seen = sorted(asset.last_seen for asset in engine.record.view.all_assets())
+        assert seen == [START, START + timedelta(hours=48)], number
+        engine.record.close()
+
+
+def test_what_was_said_again_after_it_was_left_out_counts_from_then(tmp_path: Path) -> None:
+    related: dict[str, Any] = {
+        "relations": [{"type": "related_to", "target": {"native_key": "host"}}]
+    }
+    history = [observation("agent", "host", 0), observation("agent", "k1", 8, **related),
+               observation("agent", "k1", 16), observation("agent", "k1", 32, **related),
+               observation("agent", "k1", 40, full=False, **related)]  # fmt: skip
+    told = [{**line, "at": history[-1]["at"]} for line in history]
+    engine = Engine(open_record(tmp_path / "record.db"))
+    engine.tell(*(told[place] for place in (0, 1, 4, 2, 3)))
+    moments = [datetime.fromisoformat(str(line["observed_at"])) for line in history]
+    found = [len(past_of(engine, at, None)["relations"]) for at in moments]
+    assert found == [0, 1, 0, 1, 1]
+    engine.record.close()
+
+
 @st.composite
 def parts(draw: st.DrawFn) -> list[dict[str, Any]]:
     """Of two machines by turns, whole and in part, some without a word of which it is."""
