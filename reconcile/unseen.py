@@ -38,20 +38,20 @@ def _unheard(ledger: Ledger, source: Source, scope: str, since: datetime) -> set
     """Assets of records of a source that were not heard since a time, or not about them."""
     rows = ledger.records(ledger.records_of(source, scope)).values()
     heard = {row.id for row in rows if row.seen_at >= since}
-    return {
-        link.asset
-        for record, links in ledger.stretches(row.id for row in rows).items()
-        for link in links
-        if link.until is not None or record not in heard
-    }
+    quiet, seen = set[AssetId](), set[AssetId]()
+    for record, links in ledger.stretches(row.id for row in rows).items():
+        for link in links:
+            going_on = link.until is None and record in heard
+            (seen if going_on else quiet).add(link.asset)
+    return quiet - seen if looks(source) else quiet
 
 
 def _unseen(ledger: Ledger, assets: Iterable[AssetId], since: datetime) -> set[AssetId]:
-    return {asset for asset in assets if not _looked_at(ledger, asset, since)}
-
-
-def _looked_at(ledger: Ledger, asset: AssetId, since: datetime) -> bool:
-    """Whether somebody who looks at things saw one; lists may tell of what is long gone."""
-    records = [link.record for link in ledger.linked(asset) if link.until is None]
-    rows = ledger.records(records).values()
-    return any(looks(row.key.source) and row.seen_at >= since for row in rows)
+    """Those that nobody who looks at things saw; lists may tell of what is long gone."""
+    speaking = {
+        asset: [link.record for link in ledger.linked(asset) if link.until is None]
+        for asset in assets
+    }
+    rows = ledger.records({record for records in speaking.values() for record in records})
+    saw = {row.id for row in rows.values() if looks(row.key.source) and row.seen_at >= since}
+    return {asset for asset, records in speaking.items() if saw.isdisjoint(records)}
