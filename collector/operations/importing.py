@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from collector.clock import REPLAY, utc_now
-from collector.operation import Context, InputRefused, Operation
+from collector.operation import Context, Homeless, InputRefused, Operation
 from collector.operations.identity import deciding
 
 if TYPE_CHECKING:
@@ -166,6 +166,7 @@ OPERATIONS = (
         Imported,
         import_lines,
         "administrator",
+        homeless=Homeless.MAKES,
     ),
     Operation(
         "import.wait",
