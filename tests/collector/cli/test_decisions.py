@@ -56,12 +56,26 @@ def test_decisions_about_its_source_are_decisions_about_an_asset(home: Home) -> 
     assert acts(home, "--asset", "ci-1") == []
 
 
-def test_show_names_the_decision_by_which_nothing_of_it_counts(home: Home) -> None:
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("show", ""), ("history", ""), ("diff", "2026-01-01"), ("impact", ""), ("retire", ""),
+        ("join ci-1", ""), ("set", "owner=ops"),
+    ],
+)  # fmt: skip
+def test_whoever_asks_is_told_the_decision_by_which_nothing_of_it_counts(
+    home: Home, before: str, after: str
+) -> None:
     assert run(home, "exclude", "--source", "import/list").exit_code == 0
     for name in ("ci-2", "pc-2"):
-        told = run(home, "show", name)
-        assert told.exit_code == 4
+        told = run(home, *before.split(), name, *after.split())
+        assert told.exit_code == 4, told.output
         assert "all records of ci-2 are excluded by decision 1 (" in told.output
+        assert "'stocktake undo 1' includes them again" in told.output
         assert "'stocktake explain ci-2'" in told.output
+
+
+def test_what_nobody_knows_is_not_excluded(home: Home) -> None:
+    assert run(home, "exclude", "--source", "import/list").exit_code == 0
     for words in (("show", "pc-9"), ("decisions", "--asset", "pc-9")):
         assert "no asset is called 'pc-9'" in run(home, *words).output
