@@ -25,7 +25,7 @@ def run(home: Path, *words: str) -> Result:
 @pytest.mark.parametrize(
     "words",
     [
-        ("show", "x"), ("status",), ("assets", "--json"), ("explain", "x"), ("decisions",),
+        ("show", "x"), ("status",), ("assets",), ("assets", "--json"), ("explain", "x"), ("decisions",),
         ("export", "assets"), ("backup", "b.tar"), ("retire", "x", "--dry-run"), ("alerts",),
         ("rebuild",), ("join", "a", "b"), ("undo", "1"), ("set", "x", "serial=1"),
         ("retention", "run"), ("token", "revoke", "x"), ("agents", "revoke", "x"),
@@ -41,15 +41,6 @@ def test_what_begins_no_home_makes_none_and_says_so(tmp_path: Path, words: tuple
     assert done.exit_code == NOT_FOUND, done.output
     assert f"there is no home at {home}" in done.stderr
     assert "'stocktake serve' makes one" in done.stderr
-    assert not home.exists()
-
-
-def test_the_first_question_is_answered_without_a_home(tmp_path: Path) -> None:
-    home = tmp_path / "new"
-    done = run(home, "assets")
-    assert done.exit_code == 0
-    assert "nothing is known yet: start an agent" in done.stdout
-    assert f"there is no home at {home}" in done.stdout
     assert not home.exists()
 
 
