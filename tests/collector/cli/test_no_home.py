@@ -25,7 +25,8 @@ def run(home: Path, *words: str) -> Result:
 @pytest.mark.parametrize(
     "words",
     [
-        ("show", "x"), ("status",), ("assets",), ("assets", "--json"), ("explain", "x"), ("decisions",),
+        ("show", "x"), ("status",), ("assets",), ("assets", "--json"), ("explain", "x"),
+        ("decisions",),
         ("export", "assets"), ("backup", "b.tar"), ("retire", "x", "--dry-run"), ("alerts",),
         ("rebuild",), ("join", "a", "b"), ("undo", "1"), ("set", "x", "serial=1"),
         ("retention", "run"), ("token", "revoke", "x"), ("agents", "revoke", "x"),
