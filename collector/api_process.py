@@ -31,6 +31,7 @@ from collector.failures import FAILURES
 from collector.home import Home
 from collector.moments import open_past
 from collector.names import ALL_ADDRESSES, reachable_names
+from collector.not_found import explaining
 from collector.operation import Context
 from collector.operations import OPERATIONS
 from collector.readers import Readers
@@ -70,7 +71,7 @@ class ApiProcess:
     @contextmanager
     def context(self, who: Identity) -> Iterator[Context]:
         """What one call works with."""
-        with self._readers.lend() as record:
+        with self.reading() as record:
             yield Context(
                 home=self._home,
                 record=record,
@@ -85,7 +86,7 @@ class ApiProcess:
     @contextmanager
     def reading(self) -> Iterator[Record]:
         """The record for one page."""
-        with self._readers.lend() as record:
+        with self._readers.lend() as record, explaining(record):
             yield record
 
     def _settle(self, sequence: int) -> int:

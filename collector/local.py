@@ -24,6 +24,7 @@ from collector.client import (
 )
 from collector.clock import utc_now
 from collector.failures import Kind
+from collector.not_found import explaining
 from collector.operation import Context, Operation, refuse_numbers
 from collector.working import upgrading
 
@@ -57,7 +58,9 @@ class LocalEstate:
         with _translated():
             asked = operation.params(**params)
             refuse_numbers(asked)
-            result = operation.call(self._context(), asked)
+            context = self._context()
+            with explaining(context.record):
+                result = operation.call(context, asked)
             if trail.wrote(operation, asked):
                 self._audit(operation, asked, result)
             return to_json(result)
@@ -66,7 +69,9 @@ class LocalEstate:
         """See collector.client.Estate."""
         operation = _operation(name)
         with _translated():
-            yield from operation.call(self._context(), operation.params(**params))
+            context = self._context()
+            with explaining(context.record):
+                yield from operation.call(context, operation.params(**params))
 
     def _audit(self, operation: Operation, asked: object, result: object) -> None:
         told = trail.details(asked, result)

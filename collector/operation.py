@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -85,6 +86,17 @@ class NoParams:
     """An operation that takes none."""
 
 
+class Homeless(Enum):
+    """What becomes of an operation where there is no home."""
+
+    REFUSED = "refused"
+    """It is about what is kept there, and nothing is."""
+    MAKES = "makes"
+    """It makes the home: with it one begins."""
+    TRIED = "tried"
+    """It is about what is handed in alone, and is done on an empty estate."""
+
+
 @dataclass(frozen=True)
 class Operation:
     """One capability."""
@@ -106,3 +118,4 @@ class Operation:
     """Whether the answer is an iterator, sent as JSON Lines."""
     reads: bool = False
     """Whether it changes nothing, though its parameters are too long for GET."""
+    homeless: Homeless = Homeless.REFUSED

@@ -1,6 +1,6 @@
-"""A home that is not there yet: what writes makes it, what only reads is told so and makes nothing.
+"""A home that is not there yet: what begins one makes it, all else is told so and makes nothing.
 
-Knows no operation but one by name: a backup reads, though it writes a file.
+Knows no operation by name: each declares what becomes of it here.
 """
 
 from __future__ import annotations
@@ -14,10 +14,8 @@ from typing import Any
 from collector.client import Estate, NoHome, Params
 from collector.home import Home
 from collector.local import LocalEstate
-from collector.operation import Operation
+from collector.operation import Homeless, Operation
 from collector.operations import operation
-
-_BACKUP = "backup"
 
 
 class UnmadeEstate:
@@ -38,7 +36,7 @@ class UnmadeEstate:
         """See collector.client.Estate.
 
         Raises:
-            NoHome: It reads what nobody ever wrote.
+            NoHome: It is about what nobody ever wrote.
         """
         return self._opened(operation(name), params).call(name, params)
 
@@ -48,13 +46,10 @@ class UnmadeEstate:
 
     def _opened(self, asked: Operation, params: Params) -> Estate:
         if self._estate is None:
-            self._estate = self._tried() if asked.reads else self._made(asked, params)
+            if asked.homeless is Homeless.REFUSED or params.get("dry_run"):
+                raise NoHome(self._home.path)
+            self._estate = self._tried() if asked.homeless is Homeless.TRIED else self._make()
         return self._estate
-
-    def _made(self, asked: Operation, params: Params) -> Estate:
-        if asked.method == "GET" or asked.name == _BACKUP or params.get("dry_run"):
-            raise NoHome(self._home.path)
-        return self._make()
 
     def _tried(self) -> Estate:
         """What tries out what is handed in, such as a rules file, does so on an empty estate."""

@@ -44,7 +44,10 @@ def since(record: Record, was: Before) -> tuple[str, ...]:
     def remains(asset: AssetId) -> bool:
         return is_itself(record, asset)
 
-    return tuple(sentences(moves, titled, remains, would=False))
+    def left(asset: AssetId) -> str:
+        return title(record, asset)
+
+    return tuple(sentences(moves, titled, remains, would=False, left=left))
 
 
 def title(record: Record, asset: AssetId) -> str:
@@ -66,8 +69,18 @@ def sentences(
     remains: Callable[[AssetId], bool],
     *,
     would: bool,
+    left: Callable[[AssetId], str] | None = None,
 ) -> Iterator[str]:
-    """A sentence for each asset whose records go elsewhere, those that go together as one."""
+    """A sentence for each asset whose records go elsewhere, those that go together as one.
+
+    Args:
+        moves: What each record was about and is about.
+        titled: What an asset is called.
+        remains: Whether it is one, and no alias.
+        would: Whether nothing happened yet.
+        left: What one is called that records left, where that is another name: what comes apart
+            may have gone by the name of what leaves.
+    """
     flows: dict[tuple[AssetId, AssetId | None], int] = {}
     for move in moves.values():
         was, is_ = _current(move.before), _current(move.after)
@@ -83,8 +96,8 @@ def sentences(
             be = "would be" if would else "is" if count == 1 else "are"
             yield f"{records} of {titled(was)} {be} about nothing"
         elif remains(was):
-            left = "would leave" if would else "left"
-            yield f"{records} {left} {titled(was)} for {titled(is_)}"
+            stays = (left or titled)(was)
+            yield f"{records} {'would leave' if would else 'left'} {stays} for {titled(is_)}"
         else:
             yield f"{titled(was)} {'would join' if would else 'joined'} {titled(is_)}"
     for asset in sorted({was for was, _ in every}):

@@ -23,15 +23,21 @@ _ID = re.compile(r"(?:ci-)?(\d{1,15})", re.IGNORECASE | re.ASCII)
 _NAMES = ("name", "fqdn")
 
 
-def all_excluded(record: Record, ref: str, unknown: UnknownAsset) -> UnknownAsset:
+def all_excluded(record: Record, unknown: UnknownAsset) -> UnknownAsset:
     """The error of who looks for an asset, which says so where people excluded all of it."""
+    if not unknown.called:
+        return unknown
+    decisions = list(record.ledger.decisions())
     try:
-        asset, excluded = LeftOut(record, decided(record.ledger.decisions())).only(ref, unknown)
+        asset, excluded = LeftOut(record, decided(decisions)).only(unknown.called, unknown)
     except UnknownAsset as error:
         return error
     why = "; ".join(dict.fromkeys(each.why for each in excluded))
+    by = filter(None, (excluding(decisions, each.row.key) for each in excluded))
+    undo = " and ".join(f"'stocktake undo {number}'" for number in sorted({each[0] for each in by}))
     return UnknownAsset(
-        f"all records of ci-{asset} are {why}; 'stocktake explain ci-{asset}' tells what they say"
+        f"all records of ci-{asset} are {why}; {undo} includes them again,"
+        f" 'stocktake explain ci-{asset}' tells what they say"
     )
 
 

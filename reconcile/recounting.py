@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from cmdb.model.observation import Decision, Json, RecordKey
+from cmdb.model.sizes import size
 from cmdb.query.identity import DecisionView, asset_ref, ref_of
 from cmdb.store.port import AssetId, Record, UnknownAsset
 from reconcile.decisions import (
@@ -31,6 +32,7 @@ from reconcile.set_words import SET, VALUES, told
 from reconcile.times import Named
 
 _MOST_NAMED = 3
+UNSET = "unset"
 
 
 def decisions(record: Record, ref: str | None = None) -> tuple[DecisionView, ...]:
@@ -105,7 +107,7 @@ def _view(
 ) -> DecisionView:
     return DecisionView(
         number,
-        SET if _binds(decision) else decision.act,
+        _act(decision),
         decision.at,
         decision.by,
         decision.note,
@@ -140,6 +142,16 @@ class _Assets:
 def _binds(decision: Decision) -> bool:
     """Whether it binds values that a person set to their asset."""
     return decision.act == "same" and any(key.source == BY_HAND for key in decision.records)
+
+
+def _act(decision: Decision) -> str:
+    """As people call it: it is one act by which values are set and by which they are taken back."""
+    if _binds(decision):
+        return SET
+    if decision.act != SET:
+        return decision.act
+    values = told(decision.extra[VALUES]).values()
+    return UNSET if all(after is None for _, after in values) else SET
 
 
 def _same(decision: Decision) -> str:
@@ -181,7 +193,7 @@ def _all(decision: Decision) -> str:
 
 def _named(about: tuple[Named, ...]) -> str:
     told = ", ".join(
-        f"{ref_of(each.key)}{f', {each.time.told()},' if each.time else ''}"
+        f"{ref_of(each.key)}{f' ({each.time.told()})' if each.time else ''}"
         for each in about[:_MOST_NAMED]
     )
     more = len(about) - _MOST_NAMED
@@ -191,13 +203,15 @@ def _named(about: tuple[Named, ...]) -> str:
 def _set(decision: Decision) -> str:
     words = []
     for name, (before, after) in told(decision.extra[VALUES]).items():
-        was = "" if before is None else f" (before: {_shown(before)})"
-        to = "is taken back" if after is None else f"is set to {_shown(after)}"
+        was = "" if before is None else f" (before: {_shown(name, before)})"
+        to = "is taken back" if after is None else f"is set to {_shown(name, after)}"
         words.append(f"{name} {to}{was}")
     return "; ".join(words)
 
 
-def _shown(value: Json) -> str:
+def _shown(name: str, value: Json) -> str:
+    if name.endswith("_bytes") and isinstance(value, int | float):
+        return size(value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

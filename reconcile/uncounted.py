@@ -51,7 +51,9 @@ def _placeholders(account: Account) -> Iterator[Uncounted]:
     for key in KEYS.values():
         value = account.text(key.attribute or "")
         if key.form is KeyForm.ATTRIBUTE and value and forms.FORMS[key.normal](value) is None:
-            yield Uncounted(key.name, value, "a placeholder: makers write it on many things")
+            no_uuid = key.normal == "uuid" and forms.read_uuid(value) is None
+            why = "no UUID" if no_uuid else "a placeholder: makers write it on many things"
+            yield Uncounted(key.name, value, why)
 
 
 def _adapters(account: Account) -> Iterator[Uncounted]:

@@ -66,7 +66,7 @@ class DecisionView:
 
     number: int
     act: str
-    """As it was said; set where it binds values that a person set."""
+    """As it was said; set for what binds set values, unset where all are taken back."""
     at: datetime
     by: str
     note: str

@@ -31,3 +31,8 @@ class BadSearch(StoreError, ValueError):
 
 class UnknownAsset(StoreError, LookupError):
     """No asset, or more than one, answers to that name."""
+
+    def __init__(self, message: str, called: str = "") -> None:
+        super().__init__(message)
+        self.called = called
+        """The name, where nothing at all answers to it now."""

@@ -8,7 +8,6 @@ import typer
 
 from collector.cli import show
 from collector.cli.options import AsJson, AsOf, KnownAt, estate
-from collector.client import NoHome
 
 if TYPE_CHECKING:
     from collector.client import Estate
@@ -47,14 +46,7 @@ def assets(
     }  # fmt: skip
     nothing = ""
     with estate(context) as opened:
-        try:
-            found = opened.call("assets.list", params)
-        except NoHome as error:
-            if as_json:
-                raise
-            # Whoever begins asks this first.
-            typer.echo(f"{_NOTHING}\n({error})")
-            return
+        found = opened.call("assets.list", params)
         if not (found["total"] or text or as_of or known_at or as_json):
             nothing = _why_nothing(opened)
     if as_json:

@@ -136,7 +136,9 @@ def _bounded(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _report(total: dict[str, Any]) -> None:
-    typer.echo(f"{total['accepted']} lines are in the view{_clock_told(total)}")
+    accepted = total["accepted"]
+    lines = "1 line is" if accepted == 1 else f"{accepted} lines are"
+    typer.echo(f"{lines} in the view{_clock_told(total)}")
     for row in total["refused"][:_SHOWN_REFUSED]:
         typer.echo(f"line {row['line']}: {show.clean(row['reason'])}", err=True)
     for row in total["warnings"][:_SHOWN_REFUSED]:
@@ -149,7 +151,7 @@ def _report(total: dict[str, Any]) -> None:
 
 
 def _clock_told(total: dict[str, Any]) -> str:
-    if not total["replay"]:
+    if not total["replay"] or not total["accepted"]:
         return ""
     earlier = total["earlier"]
     if not earlier:

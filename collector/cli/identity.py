@@ -155,11 +155,11 @@ def decisions(
         show.print_json(found)
         return
     show.table(
-        ("number #", "when", "who", "act", "what it does", "assets", "note", ""),
+        ("number #", "when (UTC)", "who", "act", "what it does", "assets", "note"),
         (
             (
-                row["number"], row["at"], row["by"], row["act"], row["text"], _whom(row),
-                row["note"], f"undone by {row['undone_by']}" if row["undone_by"] else "",
+                row["number"], show.minute(row["at"]), row["by"], row["act"], row["text"],
+                _whom(row), _noted(row),
             )
             for row in found["decisions"]
         ),
@@ -174,6 +174,11 @@ _NOTHING = "nothing was decided yet"
 def _whom(row: dict[str, Any]) -> object:
     """The assets that a decision is about, or the source."""
     return f"all of source {row['source']}" if row["source"] else row["assets"]
+
+
+def _noted(row: dict[str, Any]) -> str:
+    undone = f"undone by {row['undone_by']}" if row["undone_by"] else ""
+    return "; ".join(filter(None, (row["note"], undone)))
 
 
 @twins.callback()

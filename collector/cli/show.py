@@ -14,6 +14,8 @@ from typing import Any
 
 import typer
 
+from cmdb.model.sizes import size
+
 _LONG_ROWS = 100
 """Rows from which on a table is laid out here and cut, as rich needs a millisecond for two."""
 _CONTROLS = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -23,10 +25,8 @@ _LEAST_NAME = 20
 CUT = frozenset({"name"})
 """Columns that are cut where others are folded: what is long there is told by another, too."""
 _BETWEEN = "  "
-_KIB = 1024
 ARROW = "→"
 NONE = "nothing"
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 def print_json(answer: object) -> None:
@@ -112,13 +112,15 @@ def age(instant: str | None, now: str | None = None) -> str:
     return f"{int(seconds)} s"
 
 
+def minute(instant: str) -> str:
+    """When something was, to the minute: 2026-01-31 12:00, in UTC."""
+    return f"{datetime.fromisoformat(instant).astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
 def quantity(value: Any, unit: str | None) -> str:  # noqa: ANN401 - JSON
     """A value with its unit; bytes in powers of 1024."""
     if unit == "byte" and isinstance(value, int | float):
-        size, step = float(value), 0
-        while size >= _KIB and step < len(_UNITS) - 1:
-            size, step = size / _KIB, step + 1
-        return f"{size:.0f} {_UNITS[step]}" if size % 1 == 0 else f"{size:.1f} {_UNITS[step]}"
+        return size(value)
     return clean(value)
 
 

@@ -15,7 +15,7 @@ from cmdb.query.models import (
     RelationList,
 )
 from cmdb.query.relations import relations
-from cmdb.store.port import AssetId, Search, UnknownAsset
+from cmdb.store.port import AssetId, Search
 from collector.moments import at_moment
 from collector.operation import Context, Operation
 from reconcile.explain import attributes, explain
@@ -147,15 +147,9 @@ def _list(context: Context, params: ListParams) -> AssetList:
 
 def _show(context: Context, params: RefParams) -> AssetPage:
     with at_moment(context, params) as then:
-        try:
-            page = asset_page(
-                then.record, params.ref, then.claims, then.clock, standing=then.standing
-            )
-        except UnknownAsset as error:
-            from reconcile.left_out import all_excluded
-
-            raise all_excluded(context.record, params.ref, error) from error
-        return then.told(page)
+        return then.told(
+            asset_page(then.record, params.ref, then.claims, then.clock, standing=then.standing)
+        )
 
 
 def _explain(context: Context, params: ExplainParams) -> Explanation:

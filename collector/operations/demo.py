@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from collector.clock import utc_now
-from collector.operation import Context, NoParams, Operation
+from collector.operation import Context, Homeless, NoParams, Operation
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ OPERATIONS = (
         DemoLoaded,
         _load,
         "administrator",
+        homeless=Homeless.MAKES,
     ),
     Operation(
         "demo.erase",

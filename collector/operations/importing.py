@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from collector.clock import REPLAY, utc_now
-from collector.operation import Context, InputRefused, Operation
+from collector.operation import Context, Homeless, InputRefused, Operation
 from collector.operations.identity import deciding
 
 if TYPE_CHECKING:
@@ -69,7 +69,11 @@ class Imported:
 
 
 def import_lines(context: Context, params: ImportParams) -> Imported:
-    """Journals the good lines and names the bad ones."""
+    """Journals the good lines and names the bad ones.
+
+    Raises:
+        InputRefused: They are too many, or a replay would set the clock back.
+    """
     from cmdb.model.observation import RunEvent
     from collector.journal.port import JSONL_FORM
     from collector.sources import accepting
@@ -92,6 +96,8 @@ def import_lines(context: Context, params: ImportParams) -> Imported:
             taken.append((number, *_line(text, numbers, replay=replay)))
         except ValueError as error:
             refused.append(RefusedLine(number, str(error)))
+    if replay and params.first_line == 1:
+        _refuse_back(context, [said.received_at for _, _, said in taken])
     sequence = 0
     if taken:
         origin = f"{REPLAY if replay else 'import/'}{params.name[:200]}"
@@ -134,6 +140,17 @@ def _line(text: str, numbers: accepting.Numbers, *, replay: bool) -> tuple[Line,
     if isinstance(said, Decision):
         numbers.take(said)
     return Line(body, said.received_at if replay else None), said
+
+
+def _refuse_back(context: Context, times: list[datetime]) -> None:
+    """A replay never moves the clock back, and where something arrived live it stands at now."""
+    live = not context.record.ledger.is_empty() and context.record.view.replay_clock() is None
+    if live and times and (newest := max(times)) < context.now:
+        raise InputRefused(
+            "what this home holds arrived live: a replay would set its clock back to"
+            f" {newest:%Y-%m-%dT%H:%M:%SZ}; without --replay the lines arrive now, and what they"
+            " observed keeps its time; a replay is for a home of its own: --home names one"
+        )
 
 
 def _newest_decision(context: Context) -> int:
@@ -179,6 +196,7 @@ OPERATIONS = (
         Imported,
         import_lines,
         "administrator",
+        homeless=Homeless.MAKES,
     ),
     Operation(
         "import.wait",

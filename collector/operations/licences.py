@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cmdb.query.past import PastNote
 from collector.clock import utc_now
 from collector.moments import at_moment
-from collector.operation import Context, InputRefused, Operation
+from collector.operation import Context, Homeless, InputRefused, Operation
 from collector.operations.importing import Imported, RefusedLine
 from licenses.position import Position, position, positions
 
@@ -111,5 +111,6 @@ OPERATIONS = (
         Imported,
         import_entitlements,
         "licence_manager",
+        homeless=Homeless.MAKES,
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from collector.operation import Context, InputRefused, NoParams, Operation
+from collector.operation import Context, Homeless, InputRefused, NoParams, Operation
 
 _MOST_HOURS = 24 * 366
 _MOST_USES = 1_000_000
@@ -259,6 +259,7 @@ OPERATIONS = (
         TokenMade,
         _make_token,
         "administrator",
+        homeless=Homeless.MAKES,
     ),
     Operation(
         "tokens.revoke",

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from collector.clock import utc_now
-from collector.operation import Context, NoParams, Operation
+from collector.operation import Context, Homeless, NoParams, Operation
 
 if TYPE_CHECKING:
     from cmdb.people import Directory
@@ -83,7 +83,7 @@ OPERATIONS = (
     ),
     Operation(
         "users.add", "POST", "/users", "Add an account", UserParams, NewPassword, _add,
-        "administrator",
+        "administrator", homeless=Homeless.MAKES,
     ),
     Operation(
         "users.reset",

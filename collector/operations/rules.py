@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cmdb.people.roles import CHANGE_MANAGER, VIEWER
-from collector.operation import Context, InputRefused, NoParams, Operation
+from collector.operation import Context, Homeless, InputRefused, NoParams, Operation
 from collector.operations.identity import deciding
 from collector.simulation import Found
 from reconcile.rules.show import (
@@ -282,7 +282,7 @@ OPERATIONS = (
     ),
     Operation(
         "rules.check", "POST", "/rules/check", "Say what is wrong in a rules file", FileParams,
-        Checked, _check, VIEWER, reads=True,
+        Checked, _check, VIEWER, reads=True, homeless=Homeless.TRIED,
     ),
     Operation(
         "rules.simulate", "POST", "/rules/simulate", "Try a rules file out on a copy",

@@ -145,16 +145,21 @@ def _is_filler(form: str) -> bool:
 
 def bios_uuid(value: Json) -> Form:
     """The lesser of both byte orders: old SMBIOS and many tools swap the first three fields."""
-    if not isinstance(value, str):
-        return None
-    try:
-        plain = uuid.UUID(value.strip().strip("{}"))
-    except ValueError:
+    plain = read_uuid(value) if isinstance(value, str) else None
+    if plain is None:
         return None
     orders = sorted((str(plain), str(uuid.UUID(bytes=plain.bytes_le))))
     if _is_drawn(plain) or any(order in placeholders.UUIDS for order in orders):
         return None
     return orders[0]
+
+
+def read_uuid(text: str) -> uuid.UUID | None:
+    """The UUID that a text is, however useless; None: it is none."""
+    try:
+        return uuid.UUID(text.strip().strip("{}"))
+    except ValueError:
+        return None
 
 
 def _is_drawn(value: uuid.UUID) -> bool:

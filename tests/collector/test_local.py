@@ -110,6 +110,21 @@ def test_retiring_says_whose_sight_ends_it(estate: LocalEstate, bring: Import) -
     assert estate.call("assets.show", {"ref": "pc-1"})["asset"]["state"] == "present"
 
 
+def test_a_replay_does_not_set_a_live_clock_back(estate: LocalEstate, bring: Import) -> None:
+    new = machine(2, 0)
+    del new["at"], new["observed_at"]
+    bring(new, replay=False)
+    with pytest.raises(Refused, match="set its clock back to 2026-01-01T00:00:00Z; without"):
+        bring(machine(1, 0))
+    assert estate.call("status", {})["replay"] is False
+    with pytest.raises(NotFound):
+        estate.call("assets.show", {"ref": "pc-1"})
+    # What began as a replay goes on as one, though something arrived live meanwhile.
+    text = json.dumps(machine(1, 0))
+    more = {"text": text, "replay": True, "first_line": 1_001}
+    assert estate.call("import.observations", more)["accepted"] == 1
+
+
 def test_the_clock_of_a_replay_never_moves_back(
     estate: LocalEstate, bring: Import, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -54,6 +54,23 @@ def token(page: str) -> str:
     return found[1]
 
 
+def test_the_page_of_an_asset_that_is_excluded_whole_says_so(
+    told: Server, client: httpx.Client
+) -> None:
+    hostile = told.json("assets", "--where", "owner=nobody")["assets"][0]["asset"]
+    number = told.json("exclude", f"import/list/hq/{HOSTILE}")["number"]
+    try:
+        for path in ("", "/identity", "/why/owner", "/impact", "/history"):
+            page = client.get(f"/assets/{hostile}{path}")
+            assert page.status_code == 404
+            said = html.unescape(page.text)
+            assert f"all records of {hostile} are excluded by decision {number} (" in said, path
+            assert f"'stocktake undo {number}' includes them again" in said
+    finally:
+        told.ok("undo", number)
+    assert client.get(f"/assets/{hostile}").status_code == 200
+
+
 def test_a_whole_source_is_excluded_seen_first_and_taken_back(
     told: Server, client: httpx.Client
 ) -> None:

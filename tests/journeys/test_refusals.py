@@ -51,6 +51,7 @@ def test_the_sample_estates_scope_is_its_own(home: Any) -> None:
 
 
 def test_unknown_observers_and_states_are_not_taken_for_good(home: Any) -> None:
+    home.ok("token")  # begins it
     assert home.run("agents", "report", "obs-nope").returncode == NOT_FOUND
     done = home.run("assets", "--state", "gone")
     assert done.returncode == REFUSED

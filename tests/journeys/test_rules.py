@@ -59,6 +59,7 @@ def names(estate: Estate) -> set[str]:
 
 def test_a_file_is_refused_with_all_its_lines(home: Estate, server: Server, tmp_path: Path) -> None:
     good, bad = write(tmp_path, GOOD), write(tmp_path, BAD, "bad.yaml")
+    home.ok("token")  # begins it
     for estate in (home, server):
         checked = estate.run("rules", "check", bad)
         assert checked.returncode == 1

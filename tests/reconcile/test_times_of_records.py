@@ -291,7 +291,7 @@ def test_a_value_is_set_on_what_a_key_left_behind(imaged: Engine, said: Say) -> 
 def test_decisions_and_explanations_say_as_it_was(imaged: Engine) -> None:
     told(imaged, join(imaged.record, (LEFT, ROW), word()))
     (view,) = decisions(imaged.record, LEFT)
-    assert "agent/one/site/ri, as it was on 2026-01-01 00:00 UTC," in view.text
+    assert "agent/one/site/ri (as it was on 2026-01-01 00:00 UTC)" in view.text
     assert decisions(imaged.record, NEXT) == ()
     links = json.dumps(
         [link.evidence for link in explain(imaged.record, LEFT, None, imaged.now).links]

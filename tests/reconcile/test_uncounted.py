@@ -36,6 +36,13 @@ def test_placeholders_and_adapters(engine: Engine, said: Say) -> None:
     assert "given by software" in found["mac", "06:00:00:aa:00:04"]
 
 
+def test_a_text_that_is_no_uuid_is_not_called_a_placeholder(engine: Engine, said: Say) -> None:
+    for name, value in (("pc-1", "zz"), ("pc-2", "ffffffff-ffff-ffff-ffff-ffffffffffff")):
+        engine.tell(said("import", name, 0, attributes={"name": name, "bios_uuid": value}))
+    assert _told(engine, "pc-1") == {("bios_uuid", "zz"): "no UUID"}
+    assert "placeholder" in "".join(_told(engine, "pc-2").values())
+
+
 def test_a_value_that_too_many_give(engine: Engine, said: Say) -> None:
     for number in range(30):
         values = {"name": f"pc-{number}", "system_serial": "5CG1234XYZ"}

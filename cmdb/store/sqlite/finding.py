@@ -62,7 +62,8 @@ def by_name(db: sqlite3.Connection, text: str) -> AssetRow:
     if len(whole) == 1:
         return by_id(db, AssetId(whole[0][0])) or rows.read(db, whole[0])
     if not whole:
-        raise UnknownAsset(f"no asset is called {text!r}; 'stocktake assets {text}' searches")
+        told = f"no asset is called {text!r}; 'stocktake assets {text}' searches"
+        raise UnknownAsset(told, called=text)
     shown = ", ".join(f"ci-{row[0]} ({row[1]}, {row[5]})" for row in whole[:_SHOWN_CANDIDATES])
     raise UnknownAsset(f"{text!r} means several assets: {shown}; name one by its id")
 

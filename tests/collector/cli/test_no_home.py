@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import closing
 from pathlib import Path
 
@@ -24,26 +25,23 @@ def run(home: Path, *words: str) -> Result:
 @pytest.mark.parametrize(
     "words",
     [
-        ("show", "x"), ("status",), ("assets", "--json"), ("explain", "x"), ("decisions",),
+        ("show", "x"), ("status",), ("assets",), ("assets", "--json"), ("explain", "x"),
+        ("decisions",),
         ("export", "assets"), ("backup", "b.tar"), ("retire", "x", "--dry-run"), ("alerts",),
+        ("rebuild",), ("join", "a", "b"), ("undo", "1"), ("set", "x", "serial=1"),
+        ("retention", "run"), ("token", "revoke", "x"), ("agents", "revoke", "x"),
+        ("rules", "apply", os.devnull), ("rules", "simulate", os.devnull), ("rules", "undo"),
+        ("reconcile", "--dry-run", os.devnull), ("stop-list", "learn"), ("demo", "erase"),
+        ("user", "reset-password", "x"), ("alerts", "acknowledge", "1"),
     ],
     ids=" ".join,
 )  # fmt: skip
-def test_what_only_reads_makes_no_home_and_says_so(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_what_begins_no_home_makes_none_and_says_so(tmp_path: Path, words: tuple[str, ...]) -> None:
     home = tmp_path / "typo"
     done = run(home, *words)
     assert done.exit_code == NOT_FOUND, done.output
     assert f"there is no home at {home}" in done.stderr
     assert "'stocktake serve' makes one" in done.stderr
-    assert not home.exists()
-
-
-def test_the_first_question_is_answered_without_a_home(tmp_path: Path) -> None:
-    home = tmp_path / "new"
-    done = run(home, "assets")
-    assert done.exit_code == 0
-    assert "nothing is known yet: start an agent" in done.stdout
-    assert f"there is no home at {home}" in done.stdout
     assert not home.exists()
 
 
@@ -55,8 +53,11 @@ def test_a_rules_file_is_checked_without_a_home(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
-def test_what_writes_makes_the_home(tmp_path: Path) -> None:
-    assert run(tmp_path / "new", "user", "add", "dana").exit_code == 0
+@pytest.mark.parametrize(
+    "words", [("user", "add", "dana"), ("token", "--only-token"), ("demo", "load")], ids=" ".join
+)
+def test_what_begins_a_home_makes_it(tmp_path: Path, words: tuple[str, ...]) -> None:
+    assert run(tmp_path / "new", *words).exit_code == 0
     assert Home(tmp_path / "new").record_path.exists()
     assert run(tmp_path / "new", "status").exit_code == 0
 

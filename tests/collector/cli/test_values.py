@@ -65,6 +65,36 @@ def test_a_comparison_tells_sizes(home: Home) -> None:
     assert ["attribute", "owner", "B", "-"] in rows
 
 
+def test_decisions_tell_sizes_and_what_was_taken_back(home: Home) -> None:
+    told(home, "set", "ci-2", f"memory_bytes={20 * GIB}", "owner=ops", "--note", "seen in the rack")
+    told(home, "unset", "ci-2", "memory_bytes", "owner")
+    told(home, "undo", "2")
+    found = told(home, "decisions")
+    assert "memory_bytes is set to 20 GiB; owner is set to ops" in found
+    assert "memory_bytes is taken back (before: 20 GiB)" in found
+    acts = json.loads(told(home, "decisions", "--json"))["decisions"]
+    assert [row["act"] for row in acts] == ["undo", "unset", "set"]
+    narrow = (
+        CliRunner()
+        .invoke(app, ["--home", str(home.path), "decisions"], env={"COLUMNS": "80"})
+        .output.splitlines()
+    )
+    assert max(map(len, narrow)) <= 80
+    first = next(line for line in narrow if " set " in line)
+    assert "2026-05-06" in first, "a date is not folded"
+
+
+def test_one_line_that_is_imported_is_one(home: Home, tmp_path: Path) -> None:
+    file = tmp_path / "one.jsonl"
+    file.write_text(json.dumps(observation("agent", "k2", 3001)), encoding="utf-8")
+    assert told(home, "import", "observations", str(file)).startswith("1 line is in the view")
+    file.write_text("{}", encoding="utf-8")
+    done = CliRunner().invoke(
+        app, ["--home", str(home.path), "import", "observations", "--replay", str(file)]
+    )
+    assert done.stdout == "0 lines are in the view\n"
+
+
 def test_a_dry_run_and_a_simulation_tell_sizes(home: Home, tmp_path: Path) -> None:
     report = tmp_path / "report.jsonl"
     line = observation("agent", "k1", 3001, attributes={"name": "pc-1", "memory_bytes": 16 * GIB})
