@@ -335,7 +335,8 @@ class Components:
         life = self._life(accounts)
         after = project(accounts, self._targets(accounts), life, self._at, self._decided.rules)
         before, joined = self._view.asset(asset), None
-        if before is not None and before.id != asset:
+        if before is None or before.id != asset:
+            # What it had joined may be gone itself: its id means it alone from now on.
             self._view.revive(asset)
             before, joined = None, before
         parts = self._view.parts(asset) if before else ()

@@ -149,3 +149,22 @@ def test_two_machines_of_one_record_come_back_as_who_they_were(
         assert row is not None
         assert again is not None
         assert again.attributes["system_serial"] == row.attributes["system_serial"]
+
+
+def test_an_asset_that_comes_back_is_itself_where_what_it_had_joined_was_gone(
+    engine: Engine, said: Say
+) -> None:
+    def scan(at: int, **told: object) -> dict[str, object]:
+        return said("scan", "10.0.0.5", at, instance="s", **told)
+
+    adapter = {"name": "eth0", "mac": "00:50:56:aa:00:01", "kind": "ethernet", "addresses": []}
+    engine.tell(scan(0))
+    engine.tell(scan(24, full=False, interfaces=[adapter]))
+    engine.tell(person("exclude", 30, source="scan/s"))
+    elsewhere = [{"name": "eth0", "addresses": ["10.0.0.6/24"]}]
+    engine.tell(scan(1_000, interfaces=elsewhere), person("include", 1_001, source="scan/s"))
+    every = list(engine.record.view.all_assets())
+    assert len(every) == 2
+    for asset in every:
+        assert engine.find(f"ci-{asset.id}").id == asset.id
+        assert engine.find(f"ci-{asset.id}").aliases == ()

@@ -31,18 +31,24 @@ _ID = re.compile(r"(?:ci-)?(\d{1,15})", re.IGNORECASE | re.ASCII)
 _SHOWN_CANDIDATES = 5
 _CHUNK = 500
 _SHOWN = "a.hidden=0"
+_OLDS = (
+    "SELECT old FROM alias WHERE new=? AND NOT EXISTS (SELECT 1 FROM asset WHERE id=old)"
+    " ORDER BY old"
+)
 _INSIDE = f"a.parent IS NOT NULL AND a.cls IN ({','.join(repr(each.name) for each in CLASSES)})"
 """Parts are found by class, then by name."""
 
 
 def by_id(db: sqlite3.Connection, asset: AssetId) -> AssetRow | None:
     """The asset with that id or alias."""
-    alias = db.execute("SELECT new FROM alias WHERE old=?", (asset,)).fetchone()
-    row = db.execute(rows.SELECT + "WHERE a.id=?", (alias[0] if alias else asset,)).fetchone()
+    row = db.execute(rows.SELECT + "WHERE a.id=?", (asset,)).fetchone()
+    if row is None:
+        meant = "WHERE a.id=(SELECT new FROM alias WHERE old=?)"
+        row = db.execute(rows.SELECT + meant, (asset,)).fetchone()
     if row is None:
         return None
     found = rows.read(db, row)
-    olds = db.execute("SELECT old FROM alias WHERE new=? ORDER BY old", (found.id,)).fetchall()
+    olds = db.execute(_OLDS, (found.id,)).fetchall()
     if not olds:
         return found
     return replace(found, aliases=tuple(AssetId(old[0]) for old in olds))
