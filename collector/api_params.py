@@ -8,6 +8,7 @@ from the JSON body of the rest. Two are special: `file: BinaryIO` is the raw bod
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import inspect
 import re
 import tempfile
@@ -67,17 +68,20 @@ class Binding:
         return self.params(**flat)
 
     def refuse_others(self, method: str, query: Iterable[str]) -> None:
-        """Whatever changes something takes no parameter that it does not know.
+        """No parameter is taken that is not known: a misspelt date would be answered as of now.
 
         Raises:
             ValueError: one is in the query that does not belong there.
         """
-        if method in _IN_QUERY:
-            return
+        known = {each.name for each in dataclasses.fields(self.params)} - {REVISION, FILE}
+        reads = method in _IN_QUERY
         for name in query:
-            known = name in {each.name for each in dataclasses.fields(self.params)}
-            where = "belongs into the JSON body" if known else "is not known here"
-            raise ValueError(f"The parameter {name[:80]!r} {where}; nothing was done.")
+            if reads and name in known:
+                continue
+            where = "belongs into the JSON body" if name in known else "is not known here"
+            close = difflib.get_close_matches(name[:80], sorted(known), 1) if reads else []
+            told = f" (did you mean {close[0]!r}?)" if close else ""
+            raise ValueError(f"The parameter {name[:80]!r} {where}{told}; nothing was done.")
 
 
 def bind(params: type, path: str, method: str) -> Binding:

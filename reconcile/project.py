@@ -59,7 +59,7 @@ def project(
         state=life.state,
         first_seen=min(account.since or account.row.first_at for account in ordered),
         last_seen=max(account.said_at for account in _looking(ordered)),
-        source_kinds=tuple(sorted({account.row.key.source.kind for account in ordered})),
+        source_kinds=tuple(sorted({each.row.key.source.kind for each in ordered if _tells(each)})),
         demo=all(account.row.key.scope == DEMO_SCOPE for account in ordered),
         addresses=_addresses(ordered),
         macs=_macs(ordered),
@@ -83,6 +83,12 @@ def in_order(accounts: Iterable[Account]) -> list[Account]:
 def _looking(accounts: Sequence[Account]) -> Sequence[Account]:
     """Those that saw the thing: a value that a person set is no sight of it."""
     return [each for each in accounts if each.row.key.source != BY_HAND] or accounts
+
+
+def _tells(account: Account) -> bool:
+    """Whether it says anything: not by whom all that was set was taken back."""
+    values = (claim.value for claim in account.claims.values())
+    return account.row.key.source != BY_HAND or any(value is not None for value in values)
 
 
 def _trust(account: Account) -> tuple[object, ...]:

@@ -21,6 +21,10 @@ Cell = Json | datetime
 _FORMULA = re.compile(r"^\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20|%]")
 # Characters that XML 1.0 cannot hold, so neither can a workbook.
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+# What moves a terminal's cursor, or turns the direction of text round; line breaks may stay.
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+)
 _CELL_MOST = 32_767
 
 
@@ -59,6 +63,11 @@ def neutral(text: str) -> str:
     return f"'{text}" if _FORMULA.match(text) else text
 
 
+def visible(text: str) -> str:
+    """The text, with a sign in place of each character that shows nothing and does something."""
+    return _CONTROLS.sub("\ufffd", text)
+
+
 def _csv_line(row: Sequence[Cell]) -> str:
     out = io.StringIO()
     csv.writer(out, lineterminator="\r\n").writerow(row)
@@ -76,8 +85,8 @@ def _text(cell: Cell) -> str | int | float:
         case datetime():
             return instant(cell)
         case str():
-            return neutral(cell.replace("\x00", ""))
-    return neutral(str(cell))
+            return neutral(visible(cell))
+    return neutral(visible(str(cell)))
 
 
 def _xlsx_cell(cell: Cell) -> str | int | float:

@@ -129,7 +129,9 @@ def test_what_binds_a_value_to_its_asset_is_undone_with_it(estate: Estate) -> No
     line = {"type": "person", "act": "undo", "records": [], "extra": {"undoes": str(number)}}
     done = estate.run("import", "observations", "-", "--now", stdin=json.dumps(line))
     assert (done.returncode, f"'stocktake undo {number}'" in done.stderr) == (3, True)
+    assert [row["name"] for row in estate.assets("bound", "--source", "manual")] == ["bound"]
     estate.ok("undo", number)
+    assert estate.assets("bound", "--source", "manual") == []
     assert "owner" not in estate.json("show", "bound")["asset"]["attributes"]
 
 

@@ -179,6 +179,11 @@ def test_formulas_leave_as_text(text: str) -> None:
     assert str(cell.value).startswith("'")
 
 
+def test_what_moves_a_cursor_or_turns_text_round_leaves_as_a_sign() -> None:
+    lines = "".join(csv_lines(["x"], [["a\x1b[31m\x07\u202eb\x9b", "two\nlines"]]))
+    assert lines.split("\r\n")[1] == 'a\ufffd[31m\ufffd\ufffdb\ufffd,"two\nlines"'
+
+
 def test_tables_keep_numbers_and_survive_what_xml_cannot_hold() -> None:
     from openpyxl import load_workbook
 
