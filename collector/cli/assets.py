@@ -143,7 +143,8 @@ def show_asset(
     if installed is not None:
         _programs(installed)
     elif page["programs_total"]:
-        typer.echo(f"\n{page['programs_total']} programs; --programs lists them")
+        installed_here = show.counted(page["programs_total"], "program")
+        typer.echo(f"\n{installed_here}; --programs lists them")
 
 
 def _every(opened: Estate, what: str, ref: str, when: dict[str, str | None]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def reconcile(
     if as_json:
         show.print_json(found)
         return
-    typer.echo(f"{found['statements']} lines")
+    typer.echo(show.counted(found["statements"], "line"))
     rehearsal.print_rehearsal(found)
 
 
@@ -175,6 +175,6 @@ def rebuild(context: typer.Context, as_json: AsJson = False) -> None:
         show.print_json(found)
         return
     total, differed = found["total"], found["assets"]
-    typer.echo(f"{total} assets rebuilt; {len(differed)} differed before")
+    typer.echo(f"{show.counted(total, 'asset')} rebuilt; {len(differed)} differed before")
     for asset in differed:
         typer.echo(f"  {asset}")

@@ -182,9 +182,10 @@ def _print_totals(totals: dict[str, Any]) -> None:
         ((row["cls"], row["attribute"], row["assets"]) for row in totals["by_attribute"]),
     )
     kinds = ", ".join(f"{count} {kind}" for kind, count in totals["by_kind"].items())
-    typer.echo(f"{totals['assets']} assets would differ{f': {kinds}' if kinds else ''}")
+    would = show.counted(totals["assets"], "asset")
+    typer.echo(f"{would} would differ{f': {kinds}' if kinds else ''}")
     states = f"; {totals['for_states']} more for their state" if totals["for_states"] else ""
-    typer.echo(f"{totals['looked_at']} assets were compared{states}")
+    typer.echo(f"{show.counted(totals['looked_at'], 'asset', 'was')} compared{states}")
     if totals["left_out"]:
         typer.echo(
             f"{totals['left_out']} assets were not heard of in these days and were left out;"

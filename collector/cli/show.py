@@ -112,6 +112,13 @@ def age(instant: str | None, now: str | None = None) -> str:
     return f"{int(seconds)} s"
 
 
+def counted(count: int, one: str, verb: str = "") -> str:
+    """A number of things: 1 asset was, 2 assets were; `verb` is its form for one."""
+    many = {"was": "were", "is": "are"}.get(verb, verb)
+    told = f"{count} {one}" if count == 1 else f"{count} {one}s"
+    return f"{told} {verb if count == 1 else many}".rstrip()
+
+
 def minute(instant: str) -> str:
     """When something was, to the minute: 2026-01-31 12:00, in UTC."""
     return f"{datetime.fromisoformat(instant).astimezone(UTC):%Y-%m-%d %H:%M}"

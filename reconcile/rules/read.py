@@ -253,6 +253,9 @@ class _Reading:
             if mark and not instance:
                 self._wrong(name, f"{name.text!r} names no source: write kind/instance")
                 continue
+            if time is None and ": " in instance:
+                self._wrong(name, f"{name.text!r} has a time in its name: quote the source alone")
+                continue
             after = usual.get(kind) if time is None else time[0]
             rank = Rank(kind, after, instance or None)
             if any(str(rank) == str(other) for other in ranks):

@@ -49,6 +49,7 @@ BAD: tuple[tuple[str, str, int, str], ...] = (
     ("an unknown source", NAME + "        order:\n          - agent\n          - skan\n", 7,
      "did you mean scan?"),
     ("a source twice", NAME + "        order: [agent, import/x,\n          agent]\n", 6, "already"),
+    ("a time inside quotes", NAME + '        order: ["import/x: 3 days"]\n', 5, "quote the source"),
     ("a single source without a name", NAME + "        order: [import/]\n", 5, "kind/instance"),
     ("two in one entry",
      NAME + "        order:\n          - agent: 3 days\n            scan: 1 day\n",
