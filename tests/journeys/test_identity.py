@@ -122,7 +122,7 @@ def test_values_follow_their_asset_and_authority_decides(estate: Estate) -> None
 
 
 def test_what_binds_a_value_to_its_asset_is_undone_with_it(estate: Estate) -> None:
-    estate.take_in(said("agent", "a9", "a9", name="bound", system_serial="5CG1234QRS"))
+    estate.take_in(said("agent", "a7", "a7", name="bound", system_serial="5CG1234QRS"))
     number = estate.json("set", "bound", "owner=A")["number"]
     refused = estate.run("undo", number - 1)
     assert (refused.returncode, f"a part of {number}: undo that" in refused.stderr) == (3, True)
