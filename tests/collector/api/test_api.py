@@ -218,13 +218,6 @@ def test_an_answer_has_the_one_json_form_an_etag_and_a_next_page(api: Api) -> No
         assert last.json()["words"] == ["a", "b"]
 
 
-def test_a_parameter_that_is_not_known_is_refused_and_the_nearest_named(api: Api) -> None:
-    with api.client(api.viewer) as client:
-        said = problem(client.get("/things/x", params={"limt": 5}), 422)["detail"]
-        assert "'limt' is not known here (did you mean 'limit'?)" in said
-        assert "did you mean" not in problem(client.get("/things/x?zz=1"), 422)["detail"]
-
-
 def test_every_error_has_one_shape(api: Api) -> None:
     with api.client(api.viewer) as client:
         assert "nope" in problem(client.get("/things/nope"), 404)["detail"]

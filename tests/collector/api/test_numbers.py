@@ -1,4 +1,4 @@
-"""Numbers as parameters of a request: those that a store can look up, and errors in plain words."""
+"""Parameters of a request: known ones, numbers that a store can look up, errors in plain words."""
 
 from __future__ import annotations
 
@@ -56,6 +56,12 @@ def client(tmp_path: Path) -> Iterator[httpx.Client]:
 def refused(answer: httpx.Response) -> str:
     assert answer.status_code == 422, answer.text
     return str(answer.json()["detail"])
+
+
+def test_one_that_is_not_known_is_refused_and_the_nearest_named(client: httpx.Client) -> None:
+    assert "'limt' is not known here (did you mean 'limit'?)" in refused(client.get("/n/1?limt=5"))
+    assert "did you mean" not in refused(client.get("/n/1?zz=1"))
+    assert client.get("/n/1?limit=5").status_code == 200
 
 
 def test_numbers_are_those_that_can_be_looked_up(client: httpx.Client) -> None:
