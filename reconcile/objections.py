@@ -11,6 +11,7 @@ from reconcile.account import normal_address
 from reconcile.cluster import LISTS, SERIALS, Cluster, Grain
 from reconcile.contained import are_containers, contained, housing, of_two_containers
 from reconcile.evidence import KEYS, SINGLE
+from reconcile.exchanged import Exchanged
 from reconcile.rulings import Rulings
 from reconcile.spoken import Spoken
 from reconcile.strangers import Strangers
@@ -67,6 +68,7 @@ class Objections:
     def __init__(self, rulings: Rulings, grains: Sequence[Grain]) -> None:
         self._spoken = Spoken(rulings, grains)
         self._strangers = Strangers(grains)
+        self._exchanged = Exchanged(grains)
         self.watched: set[RecordId] = set()
         """Records that may yet prove to be live at once with others."""
 
@@ -177,7 +179,8 @@ class Objections:
         A maker's filler in place of a serial number, a typing error, an adapter that is lent.
         """
         if name == "mac":
-            return self._lent(one, two)
+            why = self._exchanged.between(one, two)
+            return Objection(why) if why else self._lent(one, two)
         if name not in SINGLE or one.of("name") & two.of("name"):
             return None
         if self.strangers(one, two, name) and any(
