@@ -46,7 +46,6 @@ SOLE = tuple(name for name, key in KEYS.items() if key.sole)
 
 Values = Mapping[str, tuple[str, ...]]
 
-
 SAID_BY_ITS_KEY = frozenset({"observer"})
 """Keys whose values follow from the record's own key: every statement repeats them."""
 

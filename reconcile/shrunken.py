@@ -253,7 +253,7 @@ class _Runs:
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    """When the records at some places were heard; microseconds since 1970, ascending."""
+    """When the records at some places were heard, in microseconds since 1970."""
 
     spans: list[tuple[int, int]]
     """First and last time of each record."""

@@ -136,8 +136,7 @@ def _bounded(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _report(total: dict[str, Any]) -> None:
-    accepted = total["accepted"]
-    lines = "1 line is" if accepted == 1 else f"{accepted} lines are"
+    lines = show.counted(total["accepted"], "line", "is")
     typer.echo(f"{lines} in the view{_clock_told(total)}")
     for row in total["refused"][:_SHOWN_REFUSED]:
         typer.echo(f"line {row['line']}: {show.clean(row['reason'])}", err=True)
