@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from collector.cli import show
-from collector.cli.options import FAILED, USAGE, AsJson, asks_server, estate, fail
+from collector.cli.options import FAILED, USAGE, AsJson, asks_server, estate, fail, home_of
 from collector.cli.reconciling import Note
 from collector.client import Estate
 from collector.working import bar
@@ -20,6 +20,9 @@ rules = typer.Typer(
 )
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="A rules file; - for standard input.")]
+Unheard = Annotated[
+    bool, typer.Option("--unheard", help="It may name sources that were never heard.")
+]
 _MOST_BYTES = 256 * 1024
 _LOOK_EVERY_S = 0.3
 
@@ -77,14 +80,16 @@ def export(
 
 
 @rules.command("check")
-def check(context: typer.Context, file: File, as_json: AsJson = False) -> None:
+def check(
+    context: typer.Context, file: File, unheard: Unheard = False, as_json: AsJson = False
+) -> None:
     """Say all that is wrong in a rules file; exit code 1 when anything is."""
     name, text, found = _read(file)
-    if found is None and asks_server(context):
+    if found is None and (asks_server(context) or home_of(context).is_made()):
         with estate(context) as opened:
-            found = opened.call("rules.check", {"text": text})
+            found = opened.call("rules.check", {"text": text, "unheard": unheard})
     elif found is None:
-        # Needs no estate: what may be said depends on the product alone.
+        # Without an estate, by what the product knows; not which sources there are.
         found = _checked(text)
     if as_json:
         show.print_json(found)
@@ -106,6 +111,7 @@ def simulate(
         int,
         typer.Option(min=0, max=3660, help="Compare what was heard in so many days; 0: all."),
     ] = 30,
+    unheard: Unheard = False,
     as_json: AsJson = False,
 ) -> None:
     """Try a rules file out on a copy, and list every asset that would be otherwise."""
@@ -113,7 +119,7 @@ def simulate(
     if wrong is not None:
         fail(f"{name}:{wrong['problems'][0]['line']}: {wrong['problems'][0]['text']}", USAGE)
     with estate(context) as opened:
-        params = {"text": text, "file": Path(name).name, "days": days}
+        params = {"text": text, "file": Path(name).name, "days": days, "unheard": unheard}
         number = opened.call("rules.simulate", params)["number"]
         lines = _simulated(opened, number)
         totals = next((each for each in lines if each["kind"] == "totals"), None)
@@ -194,13 +200,20 @@ def _print_totals(totals: dict[str, Any]) -> None:
 
 
 @rules.command("apply")
-def apply(context: typer.Context, file: File, note: Note = "", as_json: AsJson = False) -> None:
+def apply(
+    context: typer.Context,
+    file: File,
+    note: Note = "",
+    unheard: Unheard = False,
+    as_json: AsJson = False,
+) -> None:
     """Put a rules file in force, and project the estate anew."""
     name, text, wrong = _read(file)
     if wrong is not None:
         fail(f"{name}:{wrong['problems'][0]['line']}: {wrong['problems'][0]['text']}", USAGE)
     with estate(context) as opened:
-        done = opened.call("rules.apply", {"text": text, "file": Path(name).name, "note": note})
+        params = {"text": text, "file": Path(name).name, "note": note, "unheard": unheard}
+        done = opened.call("rules.apply", params)
         _follow(opened, done, as_json=as_json)
 
 

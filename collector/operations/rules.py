@@ -22,6 +22,7 @@ from reconcile.rules.show import (
 
 if TYPE_CHECKING:
     from cmdb.model.observation import Decision
+    from reconcile.rules.nodes import Problem
     from reconcile.rules.read import Loaded
 
 _MOST_TOLD = 20
@@ -47,6 +48,8 @@ class FileParams:
     """A rules file."""
 
     text: str
+    unheard: bool = False
+    """Whether it may name sources that were never heard."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class ApplyParams:
     file: str = ""
     """Its name, for the history."""
     note: str = ""
+    unheard: bool = False
+    """Whether it may name sources that were never heard."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,8 @@ class SimulateParams:
     file: str = ""
     days: int = 30
     """Identity and values are compared for what was heard in so many days; 0: for everything."""
+    unheard: bool = False
+    """Whether it may name sources that were never heard."""
 
 
 @dataclass(frozen=True)
@@ -177,26 +184,37 @@ def _export(context: Context, params: ExportParams) -> Exported:
     return Exported(rules.version, text_of(rules))
 
 
-def _check(_context: Context, params: FileParams) -> Checked:
-    from reconcile.rules.read import load
-
-    problems = load(params.text).problems
+def _check(context: Context, params: FileParams) -> Checked:
+    _, problems = _loaded(context, params)
     return Checked(not problems, told(problems))
 
 
-def good_file(text: str, file: str = "") -> Loaded:
+def _loaded(
+    context: Context, params: FileParams | ApplyParams | SimulateParams
+) -> tuple[Loaded, tuple[Problem, ...]]:
+    """A file and all that is wrong in it here, by line."""
+    from reconcile.decisions import decided
+    from reconcile.rules.heard import unheard
+    from reconcile.rules.read import load
+
+    loaded, ledger = load(params.text), context.record.ledger
+    strange: tuple[Problem, ...] = ()
+    if not params.unheard:
+        strange = unheard(loaded, ledger.sources(), decided(ledger.decisions()).rules)
+    return loaded, tuple(sorted({*loaded.problems, *strange}))
+
+
+def _good_file(context: Context, params: ApplyParams | SimulateParams) -> Loaded:
     """A file that can be put in force.
 
     Raises:
         InputRefused: Something is wrong in it; the message tells all of it by line.
     """
-    from reconcile.rules.read import load
-
-    loaded = load(text)
-    if loaded.problems:
-        name = file or "the file"
-        lines = [f"{name}, line {each.line}: {each.text}" for each in loaded.problems[:_MOST_TOLD]]
-        more = len(loaded.problems) - _MOST_TOLD
+    loaded, problems = _loaded(context, params)
+    if problems:
+        name = params.file or "the file"
+        lines = [f"{name}, line {each.line}: {each.text}" for each in problems[:_MOST_TOLD]]
+        more = len(problems) - _MOST_TOLD
         lines += [f"... and {more} more"] if more > 0 else []
         raise InputRefused("\n".join(lines))
     return loaded
@@ -205,7 +223,7 @@ def good_file(text: str, file: str = "") -> Loaded:
 def _apply(context: Context, params: ApplyParams) -> InForce:
     from reconcile.decisions import FILE, RULES, decided
 
-    loaded = good_file(params.text, params.file)
+    loaded = _good_file(context, params)
     now = decided(context.record.ledger.decisions()).rules
     if now.version and loaded.rules.same_as(now) and loaded.rules.lines == now.lines:
         raise InputRefused(f"{now.title} says the same already: nothing to do")
@@ -249,7 +267,7 @@ def _progress(context: Context, params: ProgressParams) -> Progress:
 def _simulate(context: Context, params: SimulateParams) -> Begun:
     from collector.simulation import start
 
-    good_file(params.text, params.file)
+    _good_file(context, params)
     if not 0 <= params.days <= _MOST_DAYS:
         raise InputRefused(f"days is {params.days}; it is 0 for everything, or up to {_MOST_DAYS}")
     return Begun(start(context.home, params.text, params.days, context.account))

@@ -59,6 +59,8 @@ class Loaded:
 
     rules: Rules
     problems: tuple[Problem, ...]
+    named: tuple[tuple[int, int, str], ...] = ()
+    """Single sources that it names, kind/instance, each with line and column."""
 
 
 def load(body: bytes | str) -> Loaded:
@@ -77,8 +79,9 @@ def _loaded(text: str) -> Loaded:
         root = tree(text, problems)
     except Malformed as error:
         return Loaded(Rules(), tuple(sorted({*problems, error.problem})))
-    rules = _Reading(problems).rules(root)
-    return Loaded(rules, tuple(sorted(set(problems)))[:MOST_PROBLEMS])
+    reading = _Reading(problems)
+    rules = reading.rules(root)
+    return Loaded(rules, tuple(sorted(set(problems)))[:MOST_PROBLEMS], tuple(reading.named))
 
 
 @dataclass
@@ -87,6 +90,7 @@ class _Reading:
 
     problems: list[Problem]
     lines: dict[Path, int] = field(default_factory=dict)
+    named: list[tuple[int, int, str]] = field(default_factory=list)
 
     def rules(self, root: Node | None) -> Rules:
         """All of it."""
@@ -262,6 +266,8 @@ class _Reading:
                 self._wrong(name, f"{rank} stands in this order already")
                 continue
             ranks.append(rank)
+            if instance:
+                self.named.append((name.line, name.column, f"{kind}/{instance}"))
         return tuple(ranks) or None
 
     def _ranked(self, item: Node) -> tuple[Text, tuple[timedelta | None] | None] | None:

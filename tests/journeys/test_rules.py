@@ -107,6 +107,31 @@ def test_rules_from_a_file_to_the_estate_and_back(
         assert "the rules of rules.yaml hold" in estate.ok("decisions")
 
 
+def test_a_source_that_nobody_heard_is_refused_unless_it_is_to_come(
+    home: Estate, server: Server, tmp_path: Path
+) -> None:
+    slip = GOOD.replace("import/hr", "import/hrr") + "      owner: {order: [cloud/aws]}\n"
+    file = write(tmp_path, slip)
+    for estate in (home, server):
+        estate.take_in(*both("u"))
+        checked = estate.run("rules", "check", file)
+        assert checked.returncode == 1
+        first, second = checked.stderr.splitlines()
+        assert first.startswith(f"{file}:7:13: source import/hrr was never heard in this estate;")
+        assert "did you mean import/hr?" in first
+        assert f"{file}:9:23: source cloud/aws was never heard" in second
+        assert "there is cloud/vc" in second
+        for word in ("simulate", "apply"):
+            refused = estate.run("rules", word, file)
+            assert refused.returncode == 3
+            assert "rules.yaml, line 7: source import/hrr was never heard" in refused.stderr
+            estate.ok("rules", word, file, "--unheard")
+        # It holds now, and may be checked as it is.
+        export = write(tmp_path, estate.ok("rules", "export"), "held.yaml")
+        estate.ok("rules", "check", export)
+        estate.ok("rules", "undo")
+
+
 def tried_out(estate: Estate, file: Path) -> None:
     found = estate.json("rules", "simulate", file)
     values = [value for each in found["assets"] for value in each["values"]]
